@@ -1,0 +1,3 @@
+//! The command `pricket`.
+
+fn main() {}

@@ -1,0 +1,44 @@
+//! The waist of the house: the words that every crate speaks and the traits they meet at.
+//!
+//! It does not know models, tokenizers, tensors, sockets or terminals: those who write a tokenizer,
+//! a model, a provider or a tool depend on this crate and not on `pricket`.
+//!
+//! Key types: [`CompletionRequest`] goes in, an `AsyncStream` of [`CompletionChunk`] comes out of a
+//! [`CompletionProvider`]; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from a
+//! kernel to an HTTP body.
+//!
+//! 1. Build a request: `CompletionRequest::chat(vec![Message::user("hi")])`.
+//! 2. Give it to a provider: `provider.complete(request)`.
+//! 3. Read chunks until the terminal one, [`CompletionChunk::Complete`] or
+//!    [`CompletionChunk::Error`], which is always there and always last.
+//!
+//! Costs: everything here is plain data; nothing allocates behind your back but the `String`s you see.
+
+mod message;
+mod request;
+mod sampling;
+
+mod chunk;
+mod usage;
+
+mod info;
+mod provider;
+
+mod correlation;
+mod error;
+mod one_or_many;
+mod byte_size;
+mod progress;
+
+pub use byte_size::{ByteSize, ByteSizeError};
+pub use chunk::{CompletionChunk, FinishReason, TokenLogprob};
+pub use correlation::CorrelationId;
+pub use error::{CoreError, ErrorKind, ErrorReport};
+pub use info::{Capabilities, ModelInfo};
+pub use message::{Message, Role, ToolCall, ToolSpec};
+pub use one_or_many::OneOrMany;
+pub use progress::{ProgressEvent, ProgressStage};
+pub use provider::CompletionProvider;
+pub use request::{CompletionRequest, Prompt};
+pub use sampling::{EffectiveSampling, SamplingParams};
+pub use usage::{Completion, Timings, Usage};

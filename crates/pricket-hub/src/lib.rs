@@ -1,0 +1,1 @@
+//! Model names to files: aliases, resolver, download with progress and resume, offline cache

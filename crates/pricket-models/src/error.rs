@@ -1,0 +1,199 @@
+//! What can go wrong with a model.
+
+use std::path::PathBuf;
+
+use pricket_core::{ByteSize, ErrorKind};
+
+/// What can go wrong with a model's files or with a forward pass.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// A file could not be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No model at this path.
+    #[error("no model at {path}: {why}")]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+        /// What was looked for.
+        why: String,
+    },
+    /// The bytes are not what the format promises.
+    #[error("{what} is malformed at byte {offset}: {why}")]
+    Malformed {
+        /// The file or part.
+        what: String,
+        /// Where.
+        offset: u64,
+        /// How.
+        why: String,
+    },
+    /// A JSON file of the model is wrong.
+    #[error("{path} is not valid: {why}")]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        why: String,
+    },
+    /// A metadata key is missing or has the wrong type.
+    #[error("metadata `{key}` {why}")]
+    Metadata {
+        /// The key.
+        key: String,
+        /// How.
+        why: String,
+    },
+    /// An architecture that this build does not run.
+    #[error("architecture `{name}` is not supported; known are: {known}")]
+    ArchitectureUnsupported {
+        /// The architecture.
+        name: String,
+        /// Those that it runs.
+        known: String,
+    },
+    /// A quantisation that this build does not read.
+    #[error("tensor `{tensor}` is stored as {found}, which is not supported")]
+    QuantizationUnsupported {
+        /// The tensor.
+        tensor: String,
+        /// Its type.
+        found: String,
+    },
+    /// A feature of the model that this build does not run.
+    #[error("{what} is not supported: {why}")]
+    Unsupported {
+        /// The feature.
+        what: String,
+        /// Why, or what to use instead.
+        why: String,
+    },
+    /// A tensor is not in the files.
+    #[error("tensor `{tensor}` is missing")]
+    TensorMissing {
+        /// The tensor.
+        tensor: String,
+    },
+    /// A tensor has a shape that the config does not ask for.
+    #[error("tensor `{tensor}` has shape {found:?}, but {expected:?} is expected")]
+    TensorShape {
+        /// The tensor.
+        tensor: String,
+        /// The shape that the config asks for, outermost first.
+        expected: Vec<usize>,
+        /// The shape in the file.
+        found: Vec<usize>,
+    },
+    /// The model does not fit into memory.
+    #[error("the model needs {need} of memory, but {have} are available")]
+    MemoryExceeded {
+        /// What it needs.
+        need: ByteSize,
+        /// What there is.
+        have: ByteSize,
+    },
+    /// A batch longer than the cache.
+    #[error("the sequence would have {need} tokens, but the context holds {have}")]
+    ContextExceeded {
+        /// Tokens after the batch.
+        need: usize,
+        /// Tokens that fit.
+        have: usize,
+    },
+    /// A token id that the vocabulary does not have.
+    #[error("token id {id} is outside the vocabulary of {vocab_size}")]
+    TokenOutOfVocabulary {
+        /// The id.
+        id: u32,
+        /// The size of the vocabulary.
+        vocab_size: usize,
+    },
+    /// All sequences of a cache are taken.
+    #[error("all {sequences_max} sequences of the cache are open; close one")]
+    CacheSequencesExhausted {
+        /// How many there are.
+        sequences_max: usize,
+    },
+    /// A sequence that is not open.
+    #[error("the sequence is not open in this cache")]
+    CacheSequenceUnknown,
+    /// A cache that another backend made.
+    #[error("the cache belongs to another model; make it with this model's `new_cache`")]
+    CacheForeign,
+    /// An entry that does not continue its sequence.
+    #[error("the batch continues a sequence at position {start}, but it has {len} tokens")]
+    PositionMismatch {
+        /// Where the entry starts.
+        start: usize,
+        /// Where the sequence ends.
+        len: usize,
+    },
+    /// An entry without tokens.
+    #[error("a batch entry has no tokens")]
+    BatchEntryEmpty,
+    /// The kernels refused.
+    #[error(transparent)]
+    Simd(#[from] pricket_simd::SimdError),
+    /// The candle backend failed.
+    #[error("candle: {0}")]
+    Candle(String),
+}
+
+impl ModelError {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Read { .. } => ErrorKind::Io,
+            Self::NotFound { .. } => ErrorKind::NotFound,
+            Self::Malformed { .. }
+            | Self::Config { .. }
+            | Self::Metadata { .. }
+            | Self::TensorMissing { .. }
+            | Self::TensorShape { .. } => ErrorKind::Malformed,
+            Self::ArchitectureUnsupported { .. }
+            | Self::QuantizationUnsupported { .. }
+            | Self::Unsupported { .. } => ErrorKind::Unsupported,
+            Self::MemoryExceeded { .. } | Self::ContextExceeded { .. } => ErrorKind::TooLarge,
+            Self::TokenOutOfVocabulary { .. } => ErrorKind::InvalidRequest,
+            Self::CacheSequencesExhausted { .. } => ErrorKind::Busy,
+            Self::CacheSequenceUnknown
+            | Self::CacheForeign
+            | Self::PositionMismatch { .. }
+            | Self::BatchEntryEmpty
+            | Self::Simd(_)
+            | Self::Candle(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "model_unreadable",
+            Self::NotFound { .. } => "model_not_found",
+            Self::Malformed { .. } => "model_malformed",
+            Self::Config { .. } => "model_config_invalid",
+            Self::Metadata { .. } => "model_metadata_invalid",
+            Self::ArchitectureUnsupported { .. } => "architecture_unsupported",
+            Self::QuantizationUnsupported { .. } => "quantization_unsupported",
+            Self::Unsupported { .. } => "model_unsupported",
+            Self::TensorMissing { .. } => "tensor_missing",
+            Self::TensorShape { .. } => "tensor_shape",
+            Self::MemoryExceeded { .. } => "memory_exceeded",
+            Self::ContextExceeded { .. } => "context_exceeded",
+            Self::TokenOutOfVocabulary { .. } => "token_out_of_vocabulary",
+            Self::CacheSequencesExhausted { .. } => "cache_full",
+            Self::CacheSequenceUnknown => "sequence_unknown",
+            Self::CacheForeign => "cache_foreign",
+            Self::PositionMismatch { .. } => "position_mismatch",
+            Self::BatchEntryEmpty => "batch_entry_empty",
+            Self::Simd(_) => "kernel_failed",
+            Self::Candle(_) => "candle_failed",
+        }
+    }
+}

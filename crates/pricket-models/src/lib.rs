@@ -1,0 +1,30 @@
+//! Files become weights, and weights become forward passes.
+//!
+//! It does not know requests, text or sampling: token ids go in, logits come out. It is the only
+//! crate of the house that names candle.
+//!
+//! Key types: [`open`] finds out what a path holds and gives a [`CausalLm`]; a [`Batch`] says which
+//! tokens of which sequences to run, a [`KvCache`] remembers what ran, [`Logits`] receive the result;
+//! [`inspect`] tells what a file is without loading it.
+//!
+//! 1. `let opened = open(path, &OpenOptions::default(), &mut |event| …)?`
+//! 2. `let mut cache = opened.model.new_cache(1, 2048)?`; `let sequence = cache.open_sequence()?`
+//! 3. `batch.push(sequence, 0, &ids, LogitsWanted::Last)`
+//! 4. `opened.model.forward(&batch, &mut cache, &mut logits)?`; `logits.row(0)`
+//!
+//! Costs: loading holds the packed weights plus one tensor; the cache grows by blocks; a decode step
+//! allocates nothing.
+
+mod batch;
+mod causal_lm;
+mod error;
+mod kv_cache;
+mod spec;
+mod text;
+
+pub use batch::{Batch, BatchEntry, Logits, LogitsWanted};
+pub use causal_lm::CausalLm;
+pub use error::ModelError;
+pub use kv_cache::{KvCache, KvStorage, SequenceId};
+pub use spec::ModelSpec;
+pub use text::{GenerationDefaults, GgufVocabulary, TextAssets, Vocabulary};

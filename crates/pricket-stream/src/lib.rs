@@ -1,0 +1,1 @@
+//! AsyncStream: one value after another from a thread, bounded, cancellable, without futures

@@ -1,0 +1,1 @@
+//! Pricket, the facade: a local LLM framework in pure, safe Rust

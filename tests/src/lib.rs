@@ -1,0 +1,1 @@
+//! The kit for suites that cross crates.

@@ -1,0 +1,3 @@
+//! The gates of the house.
+
+fn main() {}
