@@ -1,0 +1,128 @@
+//! Those who wait at one end of a queue.
+//!
+//! The order of things is the same everywhere, and it is the whole argument that no wake-up is lost:
+//!
+//! ```text
+//! waiter   1 registers (stores the mark)   2 fence   3 looks at the queue   4 parks if it must
+//! waker    1 changes the queue             2 fence   3 looks at the mark    4 wakes if it is set
+//! ```
+//!
+//! Both fences are sequentially consistent, so one of them comes first. If the waiter's does, the
+//! waker's look at the mark comes after the mark was stored, and it wakes. If the waker's does, the
+//! waiter's look at the queue comes after the change, and it does not park. Without the fences both
+//! looks may read old values, and the thread sleeps for ever: `tests/loom.rs` shows both.
+
+use std::collections::VecDeque;
+
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Slot, Waiter, fence, lock};
+
+/// The one reader of a stream. No lock: a reader that waits for each token is woken on the token path.
+#[derive(Debug)]
+pub(crate) struct ReaderSeat {
+    waiting: AtomicBool,
+    waiter: Slot<Waiter>,
+}
+
+impl ReaderSeat {
+    /// Nobody waits.
+    pub(crate) fn new() -> Self {
+        Self { waiting: AtomicBool::new(false), waiter: Slot::new() }
+    }
+
+    /// Registers the reader. The caller looks at the queue afterwards, before it parks.
+    ///
+    /// A waker that is late from an earlier round may take this registration away. It wakes the
+    /// reader for nothing then, and the reader registers anew before it parks again.
+    pub(crate) fn register(&self, waiter: Waiter) {
+        self.waiter.put(waiter);
+        self.waiting.store(true, Ordering::Release);
+        fence();
+    }
+
+    /// Takes the mark back, because the reader found something to do.
+    pub(crate) fn leave(&self) {
+        self.waiting.store(false, Ordering::Relaxed);
+    }
+
+    /// Wakes the reader if it waits. The caller has changed the queue before.
+    pub(crate) fn wake(&self) {
+        fence();
+        if self.waiting.load(Ordering::Relaxed)
+            && self.waiting.swap(false, Ordering::AcqRel)
+            && let Some(waiter) = self.waiter.take()
+        {
+            waiter.wake();
+        }
+    }
+}
+
+/// Many who wait, woken in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct WaitList {
+    count: AtomicUsize,
+    // lock: taken to park and to wake a parked thread, never to send or to read an item; on a stream
+    // only writers stand here, who wait because they are ahead of the reader.
+    queue: Mutex<Line>,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    next: u64,
+    waiters: VecDeque<(u64, Waiter)>,
+}
+
+/// A place in the line.
+#[derive(Debug)]
+pub(crate) struct Ticket(u64);
+
+impl WaitList {
+    /// Nobody waits.
+    pub(crate) fn new() -> Self {
+        Self { count: AtomicUsize::new(0), queue: Mutex::new(Line::default()) }
+    }
+
+    /// Registers a waiter. The caller looks at the queue afterwards, before it parks.
+    pub(crate) fn register(&self, waiter: Waiter) -> Ticket {
+        let mut line = lock(&self.queue);
+        let ticket = line.next;
+        line.next = line.next.wrapping_add(1);
+        line.waiters.push_back((ticket, waiter));
+        self.count.store(line.waiters.len(), Ordering::Release);
+        drop(line);
+        fence();
+        Ticket(ticket)
+    }
+
+    /// Leaves the line, after parking or instead of it.
+    pub(crate) fn leave(&self, ticket: &Ticket) {
+        let mut line = lock(&self.queue);
+        line.waiters.retain(|(id, _)| *id != ticket.0);
+        self.count.store(line.waiters.len(), Ordering::Release);
+    }
+
+    /// Wakes who came first. The caller has changed the queue and fenced before.
+    pub(crate) fn wake_one_after_fence(&self) {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut line = lock(&self.queue);
+        let first = line.waiters.pop_front();
+        self.count.store(line.waiters.len(), Ordering::Release);
+        drop(line);
+        if let Some((_, waiter)) = first {
+            waiter.wake();
+        }
+    }
+
+    /// Wakes everybody. The caller has changed the queue before.
+    pub(crate) fn wake_all(&self) {
+        fence();
+        let mut line = lock(&self.queue);
+        let waiters = std::mem::take(&mut line.waiters);
+        self.count.store(0, Ordering::Release);
+        drop(line);
+        for (_, waiter) in waiters {
+            waiter.wake();
+        }
+    }
+}
