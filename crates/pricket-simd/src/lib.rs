@@ -1,1 +1,35 @@
-//! Quantised linear algebra on slices: packed weights, run-time SIMD dispatch, a worker pool; no tensor library
+//! Quantised linear algebra on slices: packed weights, run-time SIMD dispatch.
+//!
+//! What it does not know: tensors, models, files, threads. Slices go in, slices come out; the
+//! caller splits work by groups of 16 rows and owns every buffer.
+//!
+//! Key types: [`Kernels`] (one instruction set's functions), [`PackedMatrix`] (weights, interleaved
+//! for the kernels), [`Activations`] (what they are multiplied by), [`matmul`].
+//!
+//! 1. [`Kernels::detect`] picks the instruction set, once.
+//! 2. [`PackedMatrix::pack`], or a [`Packer`] while a file streams in.
+//! 3. [`Activations::set`] quantises the vectors of one or many tokens.
+//! 4. [`matmul`] writes the products of some groups of rows.
+//! 5. The methods of [`Kernels`] do the rest of a forward pass: norms, rope, attention, softmax.
+//!
+//! Costs: a product reads each packed weight once for up to 16 tokens; nothing here allocates
+//! after the buffers have been made. Every level gives the same bits, and a value does not depend
+//! on how many tokens or rows are computed beside it.
+
+mod activations;
+mod error;
+mod format;
+mod kernels;
+mod level;
+mod matmul;
+mod ops;
+mod packed;
+
+pub use activations::{ActKind, Activations};
+pub use error::SimdError;
+pub use format::{Format, dequantize_row};
+pub use kernels::Kernels;
+pub use level::Level;
+pub use matmul::matmul;
+pub use ops::{Head, KvElement, RopeLayout};
+pub use packed::{GROUP_ROWS, PackedMatrix, Packer};

@@ -1,0 +1,216 @@
+//! The vectors that weights are multiplied by, laid out as the kernels read them.
+
+use std::fmt;
+
+use crate::{Kernels, SimdError};
+
+/// Tokens in one full tile of the matmul kernels.
+pub(crate) const TILE: usize = 16;
+
+/// The kinds of activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ActKind {
+    /// Singles, for F32, F16 and BF16 weights.
+    F32,
+    /// Signed bytes with an f32 scale per 32 values, for quantised weights.
+    Q8,
+}
+
+impl fmt::Display for ActKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Q8 => "q8",
+        })
+    }
+}
+
+/// 32 consecutive columns of `T` tokens: value `k` of token `t` is `scale[t] * q[t][k]`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Run<const T: usize> {
+    /// Four bytes a word, least significant first; each in -127..=127.
+    pub(crate) q: [[i32; 8]; T],
+    /// Scales; zero for a run of zeros.
+    pub(crate) scale: [f32; T],
+    /// `scale * sum(q)`: what a weight offset of one adds.
+    pub(crate) scaled_sum: [f32; T],
+    /// The sum of `q` over the first 16 columns.
+    pub(crate) low_sum: [i32; T],
+    /// The sum of `q` over all 32 columns.
+    pub(crate) sum: [i32; T],
+}
+
+impl<const T: usize> Default for Run<T> {
+    fn default() -> Self {
+        let zeros = [0; T];
+        Self { q: [[0; 8]; T], scale: [0.0; T], scaled_sum: [0.0; T], low_sum: zeros, sum: zeros }
+    }
+}
+
+/// A reusable buffer of activations: `tokens` vectors of `cols` values.
+///
+/// One token is laid out for the matvec kernel, more are laid out in tiles of 16. Setting values
+/// allocates nothing as long as they fit the capacity.
+#[derive(Debug)]
+pub struct Activations {
+    kind: ActKind,
+    tokens: usize,
+    cols: usize,
+    single_runs: Vec<Run<1>>,
+    tile_runs: Vec<Run<TILE>>,
+    single_floats: Vec<f32>,
+    /// One entry per column and tile: that column's value of 16 tokens.
+    tile_floats: Vec<[f32; TILE]>,
+}
+
+/// Runs of 32 that `cols` values take: an even number, because some layouts have units of 64.
+fn padded_runs(cols: usize) -> usize {
+    cols.div_ceil(64) * 2
+}
+
+/// Columns that floats take: an even number, because the 16-bit layouts hold two to a line.
+fn padded_floats(cols: usize) -> usize {
+    cols.div_ceil(2) * 2
+}
+
+impl Activations {
+    /// A buffer with room for `tokens_max` vectors of `cols_max` values of either kind.
+    pub fn with_capacity(tokens_max: usize, cols_max: usize) -> Self {
+        let tiles = if tokens_max > 1 { tokens_max.div_ceil(TILE) } else { 0 };
+        let (runs, floats) = (padded_runs(cols_max), padded_floats(cols_max));
+        Self {
+            kind: ActKind::F32,
+            tokens: 0,
+            cols: 0,
+            single_runs: Vec::with_capacity(runs),
+            tile_runs: Vec::with_capacity(tiles.saturating_mul(runs)),
+            single_floats: Vec::with_capacity(floats),
+            tile_floats: Vec::with_capacity(tiles.saturating_mul(floats)),
+        }
+    }
+
+    /// Takes `tokens` vectors of `cols` values, row after row in `x`, and lays them out as `kind`.
+    ///
+    /// Quantised activations need a multiple of 32 columns. A NaN or an infinity makes every
+    /// product with its token NaN or infinite; it is never rounded away.
+    pub fn set(
+        &mut self,
+        kernels: &Kernels,
+        kind: ActKind,
+        x: &[f32],
+        tokens: usize,
+        cols: usize,
+    ) -> Result<(), SimdError> {
+        if tokens == 0 || cols == 0 {
+            return Err(SimdError::Empty { what: "a set of activations" });
+        }
+        let expected =
+            tokens.checked_mul(cols).ok_or(SimdError::SizeOverflow { rows: tokens, cols })?;
+        SimdError::check_len("the activations", expected, x.len())?;
+        if kind == ActKind::Q8 && !cols.is_multiple_of(32) {
+            let want = "a multiple of 32";
+            return Err(SimdError::ShapeUnsupported {
+                what: "the number of columns",
+                found: cols,
+                want,
+            });
+        }
+        (self.kind, self.tokens, self.cols) = (kind, tokens, cols);
+        match (kind, tokens) {
+            (ActKind::Q8, 1) => self.quantize_single(kernels, x),
+            (ActKind::Q8, _) => self.quantize_tiles(kernels, x),
+            (ActKind::F32, 1) => {
+                self.single_floats.clear();
+                self.single_floats.extend_from_slice(x);
+                self.single_floats.resize(padded_floats(cols), 0.0);
+            }
+            (ActKind::F32, _) => self.transpose_tiles(x),
+        }
+        Ok(())
+    }
+
+    fn quantize_single(&mut self, kernels: &Kernels, x: &[f32]) {
+        let runs = padded_runs(self.cols);
+        self.single_runs.resize(runs, Run::default());
+        (kernels.table().quantize_single)(x, &mut self.single_runs, 0);
+        for run in self.single_runs.iter_mut().skip(self.cols / 32) {
+            *run = Run::default();
+        }
+    }
+
+    fn quantize_tiles(&mut self, kernels: &Kernels, x: &[f32]) {
+        let runs = padded_runs(self.cols);
+        let needed = self.tokens.div_ceil(TILE) * runs;
+        if self.tile_runs.len() < needed {
+            self.tile_runs.resize(needed, Run::default());
+        }
+        let used = self.cols / 32;
+        for (tile, rows) in self.tile_runs.chunks_exact_mut(runs).zip(x.chunks(TILE * self.cols)) {
+            for (token, row) in rows.chunks_exact(self.cols).enumerate() {
+                (kernels.table().quantize_tile)(row, tile, token);
+            }
+            for run in tile.iter_mut().skip(used) {
+                *run = Run::default();
+            }
+        }
+    }
+
+    fn transpose_tiles(&mut self, x: &[f32]) {
+        let columns = padded_floats(self.cols);
+        let needed = self.tokens.div_ceil(TILE) * columns;
+        if self.tile_floats.len() < needed {
+            self.tile_floats.resize(needed, [0.0; TILE]);
+        }
+        for (tile, rows) in
+            self.tile_floats.chunks_exact_mut(columns).zip(x.chunks(TILE * self.cols))
+        {
+            for column in tile.iter_mut().skip(self.cols) {
+                *column = [0.0; TILE];
+            }
+            for (token, row) in rows.chunks_exact(self.cols).enumerate() {
+                for (column, value) in tile.iter_mut().zip(row) {
+                    column[token % TILE] = *value;
+                }
+            }
+        }
+    }
+
+    /// The kind that was set last.
+    pub fn kind(&self) -> ActKind {
+        self.kind
+    }
+
+    /// Vectors held; zero before the first [`set`](Self::set).
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Values of each vector.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The one token's runs.
+    pub(crate) fn single_runs(&self) -> &[Run<1>] {
+        &self.single_runs
+    }
+
+    /// The one token's floats, padded to an even number.
+    pub(crate) fn single_floats(&self) -> &[f32] {
+        &self.single_floats
+    }
+
+    /// Tiles of up to 16 tokens, each with its runs.
+    pub(crate) fn run_tiles(&self) -> impl Iterator<Item = &[Run<TILE>]> + Clone {
+        self.tile_runs.chunks_exact(padded_runs(self.cols).max(1)).take(self.tokens.div_ceil(TILE))
+    }
+
+    /// Tiles of up to 16 tokens, each with its columns.
+    pub(crate) fn float_tiles(&self) -> impl Iterator<Item = &[[f32; TILE]]> + Clone {
+        self.tile_floats
+            .chunks_exact(padded_floats(self.cols).max(1))
+            .take(self.tokens.div_ceil(TILE))
+    }
+}

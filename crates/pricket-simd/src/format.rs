@@ -1,0 +1,162 @@
+//! The tensor types of GGUF files that the kernels read, and their plain definition.
+
+mod codes;
+mod k_quants;
+
+use std::fmt;
+
+use half::{bf16, f16};
+
+pub(crate) use codes::Codes;
+pub(crate) use k_quants::six_bit_pair;
+
+use crate::SimdError;
+
+/// How the values of a weight matrix are stored in a GGUF file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// IEEE single precision.
+    F32,
+    /// IEEE half precision.
+    F16,
+    /// The upper half of an IEEE single.
+    Bf16,
+    /// 32 nibbles and an f16 scale: `d * (q - 8)`.
+    Q4_0,
+    /// 32 nibbles, an f16 scale and an f16 offset: `d * q + m`.
+    Q4_1,
+    /// 32 5-bit codes and an f16 scale: `d * (q - 16)`.
+    Q5_0,
+    /// 32 5-bit codes, an f16 scale and an f16 offset: `d * q + m`.
+    Q5_1,
+    /// 32 signed bytes and an f16 scale: `d * q`.
+    Q8_0,
+    /// 256 2-bit codes; 4-bit scales and offsets per 16.
+    Q2K,
+    /// 256 3-bit codes; 6-bit scales per 16.
+    Q3K,
+    /// 256 nibbles; 6-bit scales and offsets per 32.
+    Q4K,
+    /// 256 5-bit codes; 6-bit scales and offsets per 32.
+    Q5K,
+    /// 256 6-bit codes; 8-bit scales per 16.
+    Q6K,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 13] = [
+        Self::F32,
+        Self::F16,
+        Self::Bf16,
+        Self::Q4_0,
+        Self::Q4_1,
+        Self::Q5_0,
+        Self::Q5_1,
+        Self::Q8_0,
+        Self::Q2K,
+        Self::Q3K,
+        Self::Q4K,
+        Self::Q5K,
+        Self::Q6K,
+    ];
+
+    /// The name that GGUF tools print.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::Q4_0 => "Q4_0",
+            Self::Q4_1 => "Q4_1",
+            Self::Q5_0 => "Q5_0",
+            Self::Q5_1 => "Q5_1",
+            Self::Q8_0 => "Q8_0",
+            Self::Q2K => "Q2_K",
+            Self::Q3K => "Q3_K",
+            Self::Q4K => "Q4_K",
+            Self::Q5K => "Q5_K",
+            Self::Q6K => "Q6_K",
+        }
+    }
+
+    /// Values in one block: the columns of a matrix are a multiple of this.
+    pub fn block_len(self) -> usize {
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 => 1,
+            Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 => 32,
+            Self::Q2K | Self::Q3K | Self::Q4K | Self::Q5K | Self::Q6K => 256,
+        }
+    }
+
+    /// Bytes of one block in a file.
+    pub fn block_bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::Q4_0 => 18,
+            Self::Q4_1 => 20,
+            Self::Q5_0 => 22,
+            Self::Q5_1 => 24,
+            Self::Q8_0 => 34,
+            Self::Q2K => 84,
+            Self::Q3K => 110,
+            Self::Q4K => 144,
+            Self::Q5K => 176,
+            Self::Q6K => 210,
+        }
+    }
+
+    /// Bytes of one row of `cols` values in a file; an error if they fill no whole blocks.
+    pub fn row_bytes(self, cols: usize) -> Result<usize, SimdError> {
+        let block = self.block_len();
+        if cols == 0 || !cols.is_multiple_of(block) {
+            return Err(SimdError::ColumnsUnaligned { format: self, block, cols });
+        }
+        (cols / block)
+            .checked_mul(self.block_bytes())
+            .ok_or(SimdError::SizeOverflow { rows: 1, cols })
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Turns one row of a file into numbers: `bytes` holds exactly `out.len()` values of `format`.
+///
+/// This is the plain definition of the formats in f32 arithmetic, as the GGUF specification and
+/// ggml's `dequantize_row_*` have it; it serves embedding rows, and tests hold the kernels to it.
+pub fn dequantize_row(format: Format, bytes: &[u8], out: &mut [f32]) -> Result<(), SimdError> {
+    let expected = format.row_bytes(out.len())?;
+    SimdError::check_len("the row's bytes", expected, bytes.len())?;
+    match format {
+        Format::F32 => {
+            for (word, value) in bytes.as_chunks::<4>().0.iter().zip(out) {
+                *value = f32::from_le_bytes(*word);
+            }
+        }
+        Format::F16 => {
+            for (word, value) in bytes.as_chunks::<2>().0.iter().zip(out) {
+                *value = f16::from_le_bytes(*word).to_f32();
+            }
+        }
+        Format::Bf16 => {
+            for (word, value) in bytes.as_chunks::<2>().0.iter().zip(out) {
+                *value = bf16::from_le_bytes(*word).to_f32();
+            }
+        }
+        _ => {
+            let blocks_per_chunk = format.block_len() / 32;
+            for (index, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+                let start = index / blocks_per_chunk * format.block_bytes();
+                let block = bytes.get(start..start + format.block_bytes()).unwrap_or_default();
+                *values = Codes::read(format, block, index % blocks_per_chunk).values();
+            }
+        }
+    }
+    Ok(())
+}

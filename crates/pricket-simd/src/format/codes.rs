@@ -1,0 +1,84 @@
+//! One run of 32 quantised values in a common form: codes, scales and offsets.
+
+use half::f16;
+
+use super::Format;
+use super::k_quants;
+
+/// 32 consecutive values of a row as unsigned codes: value `k` is
+/// `scale[k / 16] * (code[k] - zero) + offset[k / 16]`.
+///
+/// Scales and offsets are exact: each is an f16, or an f16 times an integer of at most 8 bits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Codes {
+    /// The codes.
+    pub(crate) code: [u8; 32],
+    /// What stands for zero.
+    pub(crate) zero: u8,
+    /// A scale per 16 values.
+    pub(crate) scale: [f32; 2],
+    /// An offset per 16 values.
+    pub(crate) offset: [f32; 2],
+}
+
+/// The two bytes at `at` as an f16; zero where the slice ends.
+pub(super) fn f16_at(bytes: &[u8], at: usize) -> f32 {
+    let low = bytes.get(at).copied().unwrap_or_default();
+    let high = bytes.get(at + 1).copied().unwrap_or_default();
+    f16::from_le_bytes([low, high]).to_f32()
+}
+
+/// The byte at `at`; zero where the slice ends. Callers hand in whole blocks, so it never does.
+pub(super) fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or_default()
+}
+
+impl Codes {
+    /// Reads the `run`-th 32 values of one block of a quantised `format`.
+    pub(crate) fn read(format: Format, block: &[u8], run: usize) -> Self {
+        match format {
+            Format::Q4_0 => Self::even(nibbles(block, 2), 8, f16_at(block, 0), 0.0),
+            Format::Q4_1 => Self::even(nibbles(block, 4), 0, f16_at(block, 0), f16_at(block, 2)),
+            Format::Q5_0 => Self::even(five_bits(block, 2), 16, f16_at(block, 0), 0.0),
+            Format::Q5_1 => Self::even(five_bits(block, 4), 0, f16_at(block, 0), f16_at(block, 2)),
+            Format::Q8_0 => {
+                let code = std::array::from_fn(|k| byte(block, 2 + k) ^ 0x80);
+                Self::even(code, 128, f16_at(block, 0), 0.0)
+            }
+            Format::Q2K => k_quants::q2(block, run),
+            Format::Q3K => k_quants::q3(block, run),
+            Format::Q4K => k_quants::q4(block, run),
+            Format::Q5K => k_quants::q5(block, run),
+            Format::Q6K => k_quants::q6(block, run),
+            // Floats have no codes; their rows are read as they are.
+            Format::F32 | Format::F16 | Format::Bf16 => Self::even([0; 32], 0, 0.0, 0.0),
+        }
+    }
+
+    /// One scale and one offset for all 32.
+    pub(super) fn even(code: [u8; 32], zero: u8, scale: f32, offset: f32) -> Self {
+        Self { code, zero, scale: [scale; 2], offset: [offset; 2] }
+    }
+
+    /// The 32 numbers.
+    pub(crate) fn values(&self) -> [f32; 32] {
+        std::array::from_fn(|k| {
+            let steps = i16::from(self.code[k]) - i16::from(self.zero);
+            self.scale[k / 16] * f32::from(steps) + self.offset[k / 16]
+        })
+    }
+}
+
+/// 16 bytes at `at`: the low nibbles are values 0..16, the high ones values 16..32.
+fn nibbles(block: &[u8], at: usize) -> [u8; 32] {
+    std::array::from_fn(|k| {
+        let pair = byte(block, at + k % 16);
+        if k < 16 { pair & 15 } else { pair >> 4 }
+    })
+}
+
+/// Four bytes at `at` with the fifth bits of 32 values, then their nibbles.
+fn five_bits(block: &[u8], at: usize) -> [u8; 32] {
+    let low = nibbles(block, at + 4);
+    std::array::from_fn(|k| low[k] | ((byte(block, at + k / 8) >> (k % 8)) & 1) << 4)
+}

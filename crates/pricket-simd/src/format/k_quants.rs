@@ -1,0 +1,92 @@
+//! The k-quants: super-blocks of 256 values with small integer scales for runs of 16 or 32.
+//! Source: the GGUF specification and ggml's `dequantize_row_q*_K`.
+
+use super::codes::{Codes, byte, f16_at};
+
+/// Q2_K: 16 bytes of scale (low nibble) and offset (high nibble) per 16 values, 64 bytes of 2-bit
+/// codes, f16 scale, f16 offset scale. Each half of 128 values shares 32 bytes of codes.
+pub(super) fn q2(block: &[u8], run: usize) -> Codes {
+    let (d, dmin) = (f16_at(block, 80), f16_at(block, 82));
+    let (half, shift) = (run / 4, 2 * (run % 4));
+    let pair = [byte(block, 2 * run), byte(block, 2 * run + 1)];
+    Codes {
+        code: std::array::from_fn(|k| (byte(block, 16 + 32 * half + k) >> shift) & 3),
+        zero: 0,
+        scale: pair.map(|p| d * f32::from(p & 15)),
+        offset: pair.map(|p| -(dmin * f32::from(p >> 4))),
+    }
+}
+
+/// Q3_K: 32 bytes of third bits, 64 bytes of 2-bit codes, 12 bytes of 6-bit scales, f16 scale.
+/// The third bit set means "no 4 subtracted", so that the code is 0..8 around a zero of 4.
+pub(super) fn q3(block: &[u8], run: usize) -> Codes {
+    let d = f16_at(block, 108);
+    let (half, shift) = (run / 4, 2 * (run % 4));
+    let scale = |index: usize| {
+        let low = byte(block, 96 + index % 8) >> (4 * (index / 8)) & 15;
+        let high = byte(block, 104 + index % 4) >> (2 * (index / 4)) & 3;
+        d * f32::from(i16::from(low | high << 4) - 32)
+    };
+    Codes {
+        code: std::array::from_fn(|k| {
+            let low = (byte(block, 32 + 32 * half + k) >> shift) & 3;
+            low | ((byte(block, k) >> run) & 1) << 2
+        }),
+        zero: 4,
+        scale: [scale(2 * run), scale(2 * run + 1)],
+        offset: [0.0; 2],
+    }
+}
+
+/// The `index`-th 6-bit scale and offset of the 12 bytes that Q4_K and Q5_K share.
+pub(crate) fn six_bit_pair(packed: &[u8], index: usize) -> (u8, u8) {
+    let at = |i: usize| byte(packed, i);
+    if index < 4 {
+        (at(index) & 63, at(index + 4) & 63)
+    } else {
+        let (low, high) = (at(index + 4), (at(index - 4) >> 6, at(index) >> 6));
+        (low & 15 | high.0 << 4, low >> 4 | high.1 << 4)
+    }
+}
+
+/// Scale and offset of one run of Q4_K or Q5_K.
+fn scale_and_offset(block: &[u8], run: usize) -> (f32, f32) {
+    let (scale, offset) = six_bit_pair(block.get(4..16).unwrap_or_default(), run);
+    (f16_at(block, 0) * f32::from(scale), -(f16_at(block, 2) * f32::from(offset)))
+}
+
+/// Q4_K: f16 scale, f16 offset scale, 12 bytes of 6-bit pairs, 128 bytes of nibbles; runs 2i and
+/// 2i + 1 are the low and high nibbles of one 32 bytes.
+pub(super) fn q4(block: &[u8], run: usize) -> Codes {
+    let (scale, offset) = scale_and_offset(block, run);
+    let code = std::array::from_fn(|k| (byte(block, 16 + run / 2 * 32 + k) >> (run % 2 * 4)) & 15);
+    Codes::even(code, 0, scale, offset)
+}
+
+/// Q5_K: as Q4_K, with 32 bytes of fifth bits before the nibbles; bit `run` belongs to a run.
+pub(super) fn q5(block: &[u8], run: usize) -> Codes {
+    let (scale, offset) = scale_and_offset(block, run);
+    let code = std::array::from_fn(|k| {
+        let low = (byte(block, 48 + run / 2 * 32 + k) >> (run % 2 * 4)) & 15;
+        low | ((byte(block, 16 + k) >> run) & 1) << 4
+    });
+    Codes::even(code, 0, scale, offset)
+}
+
+/// Q6_K: 128 bytes of low nibbles, 64 bytes of upper 2 bits, 16 signed scales, f16 scale. In each
+/// half of 128 values, runs 0 and 1 are the low nibbles of 64 bytes and runs 2 and 3 the high ones.
+pub(super) fn q6(block: &[u8], run: usize) -> Codes {
+    let d = f16_at(block, 208);
+    let (half, part) = (run / 4, run % 4);
+    let scale = |index: usize| d * f32::from(byte(block, 192 + index).cast_signed());
+    Codes {
+        code: std::array::from_fn(|k| {
+            let low = byte(block, 64 * half + 32 * (part % 2) + k) >> (4 * (part / 2)) & 15;
+            let high = byte(block, 128 + 32 * half + k) >> (2 * part) & 3;
+            low | high << 4
+        }),
+        zero: 32,
+        scale: [scale(2 * run), scale(2 * run + 1)],
+        offset: [0.0; 2],
+    }
+}

@@ -1,0 +1,135 @@
+//! The table of kernels of one level, and the choice of a level.
+
+mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use half::f16;
+
+use crate::activations::{Run, TILE};
+use crate::matmul::Product;
+use crate::ops::{Head, RopeLayout};
+use crate::packed::Panel;
+use crate::{Level, SimdError};
+
+/// The environment variable that forces a level.
+pub(crate) const LEVEL_VARIABLE: &str = "PRICKET_SIMD";
+
+/// What a level provides, as plain function pointers. Lengths were checked by the caller.
+#[derive(Clone, Copy)]
+pub(crate) struct Table {
+    pub(crate) quantize_single: fn(&[f32], &mut [Run<1>], usize),
+    pub(crate) quantize_tile: fn(&[f32], &mut [Run<TILE>], usize),
+    pub(crate) matvec: fn(&Panel<'_>, &[Run<1>], &mut [f32]),
+    pub(crate) matmul: fn(&Panel<'_>, &[Run<TILE>], Product<'_>),
+    pub(crate) float_matvec: fn(&Panel<'_>, &[f32], &mut [f32]),
+    pub(crate) float_matmul: fn(&Panel<'_>, &[[f32; TILE]], Product<'_>),
+    pub(crate) dot: fn(&[f32], &[f32]) -> f32,
+    pub(crate) squared_distance: fn(&[f32], &[f32]) -> f32,
+    pub(crate) max: fn(&[f32]) -> f32,
+    pub(crate) add_assign: fn(&mut [f32], &[f32]),
+    pub(crate) axpy: fn(&mut [f32], f32, &[f32]),
+    pub(crate) scale: fn(&mut [f32], f32),
+    pub(crate) rms_norm: fn(&[f32], &[f32], f32, &mut [f32]),
+    pub(crate) silu_mul: fn(&[f32], &[f32], &mut [f32]),
+    pub(crate) softmax: fn(&mut [f32], f32),
+    pub(crate) rope: fn(&mut [f32], &[f32], &[f32], RopeLayout),
+    pub(crate) narrow: fn(&[f32], &mut [f16]),
+    pub(crate) widen: fn(&[f16], &mut [f32]),
+    pub(crate) attend_f16: fn(&Head<'_, f16>, &mut [f32], &mut [f32]),
+    pub(crate) attend_f32: fn(&Head<'_, f32>, &mut [f32], &mut [f32]),
+}
+
+/// The kernels of one instruction set.
+///
+/// They are chosen once: [`Kernels::detect`] takes the best that the processor runs, or the one
+/// that `PRICKET_SIMD` names.
+pub struct Kernels {
+    level: Level,
+    table: Table,
+    matmuls: AtomicU64,
+}
+
+impl Kernels {
+    fn new(level: Level, table: Table) -> Self {
+        Self { level, table, matmuls: AtomicU64::new(0) }
+    }
+
+    /// The best kernels that this processor runs, or those that `PRICKET_SIMD` names. The choice
+    /// is made at the first call and kept; a wrong name or a level that cannot run is an error.
+    pub fn detect() -> Result<&'static Self, SimdError> {
+        static CHOICE: OnceLock<Result<&'static Kernels, SimdError>> = OnceLock::new();
+        CHOICE.get_or_init(Self::choose).clone()
+    }
+
+    fn choose() -> Result<&'static Self, SimdError> {
+        let kernels = match std::env::var(LEVEL_VARIABLE) {
+            Ok(name) if !name.trim().is_empty() => Self::at(name.parse()?)?,
+            _ => {
+                let best = Level::ALL.into_iter().rev().find_map(|level| Self::at(level).ok());
+                best.ok_or(SimdError::LevelUnavailable { level: Level::Scalar })?
+            }
+        };
+        tracing::debug!(level = %kernels.level, "SIMD level chosen");
+        Ok(kernels)
+    }
+
+    /// The kernels of `level`, if this processor runs them.
+    pub fn at(level: Level) -> Result<&'static Self, SimdError> {
+        static SCALAR: OnceLock<Kernels> = OnceLock::new();
+        match level {
+            Level::Scalar => Ok(SCALAR.get_or_init(|| Self::new(level, scalar::table()))),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => {
+                static AVX2: OnceLock<Option<Kernels>> = OnceLock::new();
+                AVX2.get_or_init(|| x86::avx2_table().map(|table| Self::new(level, table)))
+                    .as_ref()
+                    .ok_or(SimdError::LevelUnavailable { level })
+            }
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => {
+                static AVX512: OnceLock<Option<Kernels>> = OnceLock::new();
+                AVX512
+                    .get_or_init(|| x86::avx512_table().map(|table| Self::new(level, table)))
+                    .as_ref()
+                    .ok_or(SimdError::LevelUnavailable { level })
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => Err(SimdError::LevelUnavailable { level }),
+        }
+    }
+
+    /// The levels that this processor runs, slowest first.
+    pub fn available() -> impl Iterator<Item = &'static Self> {
+        Level::ALL.into_iter().filter_map(|level| Self::at(level).ok())
+    }
+
+    /// The instruction set.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Matrix products that these kernels have done since the program started.
+    pub fn matmuls(&self) -> u64 {
+        self.matmuls.load(Ordering::Relaxed)
+    }
+
+    /// Counts one product.
+    pub(crate) fn count_matmul(&self) {
+        self.matmuls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The function pointers.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernels").field("level", &self.level).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,168 @@
+//! The kernels in plain Rust: what every other level is a faster form of.
+
+use half::f16;
+
+use super::Table;
+use crate::activations::{Run, TILE};
+use crate::matmul::Product;
+use crate::ops::bodies;
+use crate::packed::{GROUP_ROWS, Layout, Line, Panel, WeightRun};
+
+bodies::table!();
+
+/// 16 halves as singles.
+fn widen16(bits: &[u16; 16]) -> [f32; 16] {
+    bits.map(|b| f16::from_bits(b).to_f32())
+}
+
+/// 16 singles as halves, to the nearest, ties to even.
+fn narrow16(values: &[f32; 16]) -> [u16; 16] {
+    values.map(|v| f16::from_f32(v).to_bits())
+}
+
+/// The table.
+pub(super) fn table() -> Table {
+    bodies_table()
+}
+
+fn matvec(panel: &Panel<'_>, runs: &[Run<1>], out: &mut [f32]) {
+    for (lines, out) in panel.lines.chunks_exact(panel.group_lines).zip(out.chunks_mut(GROUP_ROWS))
+    {
+        let [sums] = group(panel.layout, lines, runs, 1);
+        for (place, sum) in out.iter_mut().zip(sums) {
+            *place = sum;
+        }
+    }
+}
+
+fn matmul(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
+    for (index, lines) in panel.lines.chunks_exact(panel.group_lines).enumerate() {
+        let sums = group(panel.layout, lines, runs, out.tokens);
+        store(panel, index, &sums, out.data, out.stride, out.tokens);
+    }
+}
+
+/// Writes the sums of group `index` for the tokens that count.
+fn store(
+    panel: &Panel<'_>,
+    index: usize,
+    sums: &[[f32; 16]; TILE],
+    data: &mut [f32],
+    stride: usize,
+    tokens: usize,
+) {
+    let first = index * GROUP_ROWS;
+    let rows = panel.rows.saturating_sub(first).min(GROUP_ROWS);
+    for (token, sums) in sums.iter().take(tokens).enumerate() {
+        let start = token * stride + first;
+        for (place, sum) in
+            data.get_mut(start..start + rows).unwrap_or_default().iter_mut().zip(sums)
+        {
+            *place = *sum;
+        }
+    }
+}
+
+/// 16 rows times the first `tokens` tokens.
+fn group<const T: usize>(
+    layout: Layout,
+    lines: &[Line],
+    runs: &[Run<T>],
+    tokens: usize,
+) -> [[f32; 16]; T] {
+    let mut sums = [[0.0f32; 16]; T];
+    let halves = matches!(layout, Layout::WideHalves | Layout::WideHalvesOffset);
+    let offsets = matches!(
+        layout,
+        Layout::NibbleOffset | Layout::NibbleSuper | Layout::WideOffset | Layout::WideHalvesOffset
+    );
+    let (unit_lines, unit_cols) = layout.unit();
+    let count = lines.len() / unit_lines * unit_cols / 32;
+    for (index, run) in runs.iter().take(count).enumerate() {
+        let weights = WeightRun::open(layout, lines, index);
+        for (t, sums) in sums.iter_mut().enumerate().take(tokens) {
+            let q: [[u8; 4]; 8] = run.q[t].map(i32::to_le_bytes);
+            let dots = half_dots(&weights.code, &q);
+            let corrected = [run.low_sum[t], run.sum[t] - run.low_sum[t]];
+            let scaled = corrected.map(|sum| run.scale[t] * sum as f32);
+            for (r, sum) in sums.iter_mut().enumerate() {
+                let [low, high] = [0, 1].map(|h| dots[h][r] - layout.zero() * corrected[h]);
+                if halves {
+                    *sum = (low as f32).mul_add(weights.scale[0][r] * run.scale[t], *sum);
+                    *sum = (high as f32).mul_add(weights.scale[1][r] * run.scale[t], *sum);
+                } else {
+                    let dot = (low + high) as f32;
+                    *sum = dot.mul_add(weights.scale[0][r] * run.scale[t], *sum);
+                }
+                if offsets && halves {
+                    *sum = weights.offset[0][r].mul_add(scaled[0], *sum);
+                    *sum = weights.offset[1][r].mul_add(scaled[1], *sum);
+                } else if offsets {
+                    *sum = weights.offset[0][r].mul_add(run.scaled_sum[t], *sum);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// The integer products of 16 rows and one token over columns 0..16 and 16..32.
+fn half_dots(code: &[[u8; 64]; 8], q: &[[u8; 4]; 8]) -> [[i32; 16]; 2] {
+    let mut dots = [[0i32; 16]; 2];
+    for (j, (line, q)) in code.iter().zip(q).enumerate() {
+        for (dot, four) in dots[j / 4].iter_mut().zip(line.as_chunks::<4>().0) {
+            for (w, a) in four.iter().zip(q) {
+                *dot += i32::from(*w) * i32::from(a.cast_signed());
+            }
+        }
+    }
+    dots
+}
+
+/// Calls `step(column, weights of 16 rows)` for each column of a group of float weights.
+fn each_column(layout: Layout, lines: &[Line], mut step: impl FnMut(usize, [f32; 16])) {
+    for (index, line) in lines.iter().enumerate() {
+        match layout {
+            Layout::Half => {
+                step(2 * index, line.halves(0));
+                step(2 * index + 1, line.halves(1));
+            }
+            Layout::UpperHalf => {
+                step(2 * index, line.upper_halves(0));
+                step(2 * index + 1, line.upper_halves(1));
+            }
+            _ => step(index, line.floats()),
+        }
+    }
+}
+
+fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
+    for (lines, out) in panel.lines.chunks_exact(panel.group_lines).zip(out.chunks_mut(GROUP_ROWS))
+    {
+        let mut sums = [0.0f32; 16];
+        each_column(panel.layout, lines, |column, weights| {
+            let value = x.get(column).copied().unwrap_or_default();
+            for (sum, w) in sums.iter_mut().zip(weights) {
+                *sum = w.mul_add(value, *sum);
+            }
+        });
+        for (place, sum) in out.iter_mut().zip(sums) {
+            *place = sum;
+        }
+    }
+}
+
+fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
+    for (index, lines) in panel.lines.chunks_exact(panel.group_lines).enumerate() {
+        let mut sums = [[0.0f32; 16]; TILE];
+        each_column(panel.layout, lines, |column, weights| {
+            let values = x.get(column).copied().unwrap_or([0.0; TILE]);
+            for (sums, value) in sums.iter_mut().zip(values).take(out.tokens) {
+                for (sum, w) in sums.iter_mut().zip(weights) {
+                    *sum = w.mul_add(value, *sum);
+                }
+            }
+        });
+        store(panel, index, &sums, out.data, out.stride, out.tokens);
+    }
+}

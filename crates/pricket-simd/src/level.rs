@@ -1,0 +1,55 @@
+//! The instruction sets that the kernels are written for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::SimdError;
+
+/// An instruction set. Levels are ordered: a later one is the faster choice where it runs.
+/// Every level gives the same bits, so the choice never changes an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Level {
+    /// Plain Rust, any processor.
+    Scalar,
+    /// x86-64 with AVX2, FMA and F16C (Haswell and later, Zen and later).
+    Avx2,
+    /// x86-64 with AVX-512 F/BW/VL/DQ and VNNI (Cascade Lake and later, Zen 4 and later).
+    Avx512Vnni,
+}
+
+impl Level {
+    /// Every level, slowest first.
+    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512Vnni];
+
+    /// The names, as an error message lists them.
+    pub(crate) const NAMES: &'static str = "scalar, avx2, avx512vnni";
+
+    /// The name that `PRICKET_SIMD` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::Avx512Vnni => "avx512vnni",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Level {
+    type Err = SimdError;
+
+    /// Reads a level's name, in any case.
+    fn from_str(text: &str) -> Result<Self, SimdError> {
+        let wanted = text.trim();
+        Self::ALL
+            .into_iter()
+            .find(|level| level.name().eq_ignore_ascii_case(wanted))
+            .ok_or_else(|| SimdError::LevelUnknown { name: text.to_owned(), known: Self::NAMES })
+    }
+}

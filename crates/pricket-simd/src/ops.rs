@@ -1,0 +1,143 @@
+//! Operations on vectors of singles, as methods of [`Kernels`].
+
+mod attention;
+pub(crate) mod bodies;
+mod exponential;
+pub(crate) mod quantization;
+pub(crate) mod reductions;
+pub(crate) mod rotation;
+pub(crate) mod transforms;
+
+use half::f16;
+
+pub(crate) use attention::attend;
+pub use attention::{Head, KvElement};
+pub use rotation::RopeLayout;
+
+use crate::{Kernels, SimdError};
+
+impl Kernels {
+    /// The inner product of two vectors of one length.
+    pub fn dot(&self, a: &[f32], b: &[f32]) -> Result<f32, SimdError> {
+        SimdError::check_len("the second vector", a.len(), b.len())?;
+        Ok((self.table().dot)(a, b))
+    }
+
+    /// The greatest value. NaN is an error.
+    pub fn max(&self, x: &[f32]) -> Result<f32, SimdError> {
+        if x.is_empty() {
+            return Err(SimdError::Empty { what: "a maximum" });
+        }
+        let greatest = (self.table().max)(x);
+        if greatest.is_nan() {
+            return Err(SimdError::NotFinite { what: "a maximum", value: greatest });
+        }
+        Ok(greatest)
+    }
+
+    /// The index of the greatest value, the first one among equals. NaN is an error.
+    pub fn argmax(&self, x: &[f32]) -> Result<usize, SimdError> {
+        let greatest = self.max(x)?;
+        // NaN was refused above, so the greatest value is found.
+        Ok(x.iter().position(|v| *v >= greatest).unwrap_or_default())
+    }
+
+    /// `out[i] += x[i]`.
+    pub fn add_assign(&self, out: &mut [f32], x: &[f32]) -> Result<(), SimdError> {
+        SimdError::check_len("the addend", out.len(), x.len())?;
+        (self.table().add_assign)(out, x);
+        Ok(())
+    }
+
+    /// `out[i] += a * x[i]`.
+    pub fn axpy(&self, out: &mut [f32], a: f32, x: &[f32]) -> Result<(), SimdError> {
+        SimdError::check_len("the addend", out.len(), x.len())?;
+        (self.table().axpy)(out, a, x);
+        Ok(())
+    }
+
+    /// `x[i] *= a`.
+    pub fn scale(&self, x: &mut [f32], a: f32) {
+        (self.table().scale)(x, a);
+    }
+
+    /// `out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]` (Zhang and Sennrich, 2019).
+    pub fn rms_norm(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        eps: f32,
+        out: &mut [f32],
+    ) -> Result<(), SimdError> {
+        if x.is_empty() {
+            return Err(SimdError::Empty { what: "a norm" });
+        }
+        SimdError::check_len("the norm's weights", x.len(), weight.len())?;
+        SimdError::check_len("the output", x.len(), out.len())?;
+        (self.table().rms_norm)(x, weight, eps, out);
+        Ok(())
+    }
+
+    /// `out[i] = gate[i] / (1 + exp(-gate[i])) * up[i]` (`SwiGLU`: Shazeer, 2020).
+    pub fn silu_mul(&self, gate: &[f32], up: &[f32], out: &mut [f32]) -> Result<(), SimdError> {
+        SimdError::check_len("the up projection", gate.len(), up.len())?;
+        SimdError::check_len("the output", gate.len(), out.len())?;
+        (self.table().silu_mul)(gate, up, out);
+        Ok(())
+    }
+
+    /// Replaces scores by probabilities. Negative infinity becomes 0; NaN, positive infinity and
+    /// a vector of nothing but negative infinities have no probabilities and are errors.
+    pub fn softmax(&self, x: &mut [f32]) -> Result<(), SimdError> {
+        let greatest = self.max(x)?;
+        if !greatest.is_finite() {
+            return Err(SimdError::NotFinite { what: "a softmax", value: greatest });
+        }
+        (self.table().softmax)(x, greatest);
+        Ok(())
+    }
+
+    /// Rotates one head in place by its position (Su et al., 2021). `cos` and `sin` hold one value
+    /// per pair; values beyond the pairs (`head.len() > 2 * cos.len()`) are left as they are.
+    pub fn rope_rotate(
+        &self,
+        head: &mut [f32],
+        cos: &[f32],
+        sin: &[f32],
+        layout: RopeLayout,
+    ) -> Result<(), SimdError> {
+        SimdError::check_len("the sines", cos.len(), sin.len())?;
+        SimdError::check_room("the head", 2 * cos.len(), head.len())?;
+        (self.table().rope)(head, cos, sin, layout);
+        Ok(())
+    }
+
+    /// Singles to halves, to the nearest, ties to even; too large ones become infinite.
+    pub fn narrow(&self, x: &[f32], out: &mut [f16]) -> Result<(), SimdError> {
+        SimdError::check_len("the output", x.len(), out.len())?;
+        (self.table().narrow)(x, out);
+        Ok(())
+    }
+
+    /// Halves to singles, exactly.
+    pub fn widen(&self, x: &[f16], out: &mut [f32]) -> Result<(), SimdError> {
+        SimdError::check_len("the output", x.len(), out.len())?;
+        (self.table().widen)(x, out);
+        Ok(())
+    }
+
+    /// One query head over one sequence: scores against every key, softmax, the weighted sum of
+    /// the values into `out` (head dimension). `scores` needs room for every position; its first
+    /// `positions` values hold the attention weights afterwards.
+    pub fn attend<K: KvElement>(
+        &self,
+        head: &Head<'_, K>,
+        scores: &mut [f32],
+        out: &mut [f32],
+    ) -> Result<(), SimdError> {
+        head.check(scores, out)?;
+        let scores = scores.get_mut(..head.positions).unwrap_or_default();
+        K::run(self, head, scores, out);
+        Ok(())
+    }
+}

@@ -1,0 +1,46 @@
+//! Activations to signed bytes.
+#![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
+
+use bytemuck::must_cast;
+
+use super::exponential::ROUNDER;
+use crate::activations::Run;
+
+/// Below this greatest magnitude a run counts as zeros: the inverse of its scale would be infinite.
+const LEAST_MAGNITUDE: f32 = 1e-35;
+
+/// Quantises one token's row into place `token` of each run: `scale = max|x| / 127` per 32 values,
+/// codes to the nearest, ties to even.
+///
+/// The greatest magnitude is found on the bits, where NaN counts as more than infinity: a scale is
+/// NaN or infinite if any value is, and so is every product with it.
+#[inline(always)]
+pub(crate) fn quantize<const T: usize>(x: &[f32], runs: &mut [Run<T>], token: usize) {
+    if token >= T {
+        return;
+    }
+    for (x, run) in x.as_chunks::<32>().0.iter().zip(runs) {
+        let mut bits = [0u32; 16];
+        for lane in 0..16 {
+            let pair = [x[lane], x[lane + 16]].map(|v| v.to_bits() & 0x7fff_ffff);
+            bits[lane] = pair[0].max(pair[1]);
+        }
+        let magnitude = f32::from_bits(bits.iter().fold(0, |most, b| most.max(*b)));
+        let zero = magnitude < LEAST_MAGNITUDE;
+        let scale = if zero { 0.0 } else { magnitude / 127.0 };
+        let inverse = if zero { 0.0 } else { 1.0 / scale };
+        let mut codes = [0i8; 32];
+        for k in 0..32 {
+            codes[k] = (x[k] * inverse + ROUNDER).to_bits() as i8;
+        }
+        let mut sums = [0i32; 2];
+        for (sum, half) in sums.iter_mut().zip(codes.as_chunks::<16>().0) {
+            *sum = half.iter().map(|code| i32::from(*code)).sum();
+        }
+        run.q[token] = must_cast(codes);
+        run.scale[token] = scale;
+        run.low_sum[token] = sums[0];
+        run.sum[token] = sums[0] + sums[1];
+        run.scaled_sum[token] = scale * (sums[0] + sums[1]) as f32;
+    }
+}

@@ -1,0 +1,111 @@
+//! A pool of workers for fork-join over a forward pass, without unsafe code and without allocation.
+//!
+//! Persistent threads cannot borrow, so what a worker needs travels to it by value and comes back the
+//! same way: a job owns its buffers and holds `Arc`s of what it reads. A join gives every job back, so
+//! the caller regains sole ownership and may write again what the workers read. Between two
+//! fork-joins a worker spins briefly, because the next one is microseconds away, and then parks,
+//! because a core that spins is a core taken from somebody else.
+
+mod worker;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use crate::SimdError;
+use worker::Worker;
+
+/// A piece of work that owns, or holds an `Arc` of, all it touches.
+pub trait Job: Send + 'static {
+    /// Does the work. Results stay in the job, which goes back to the caller.
+    fn run(&mut self);
+}
+
+impl<J: Job + ?Sized> Job for Box<J> {
+    fn run(&mut self) {
+        (**self).run();
+    }
+}
+
+/// A fixed set of threads that run jobs beside the caller.
+#[derive(Debug)]
+pub struct Pool<J: Job> {
+    workers: Vec<Worker<J>>,
+}
+
+impl<J: Job> Pool<J> {
+    /// A pool in which `threads` threads work, the caller's among them; 0 counts as 1.
+    ///
+    /// # Errors
+    /// [`SimdError::ThreadStart`] where the system refuses a thread.
+    pub fn new(threads: usize) -> Result<Self, SimdError> {
+        let workers = (1..threads.max(1)).map(Worker::start).collect::<Result<_, _>>()?;
+        Ok(Self { workers })
+    }
+
+    /// How many threads work, the caller's among them.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Runs every job, one on each thread, and returns when all are done; `jobs` holds the same jobs
+    /// in the same order before and after. No more jobs may be given than there are threads.
+    ///
+    /// # Errors
+    /// [`SimdError::JobsExceedThreads`] before anything runs; [`SimdError::JobPanicked`] where a job
+    /// panicked: all others are complete, and the pool stays usable.
+    pub fn run(&mut self, jobs: &mut Vec<J>) -> Result<(), SimdError> {
+        if jobs.len() > self.threads() {
+            return Err(SimdError::JobsExceedThreads {
+                jobs: jobs.len(),
+                threads: self.threads(),
+            });
+        }
+        let count = jobs.len();
+        let caller = thread::current();
+        while jobs.len() > 1 {
+            // The job at index i goes to worker i - 1, so that the join restores the order.
+            if let (Some(worker), Some(job)) = (self.workers.get(jobs.len() - 2), jobs.pop()) {
+                worker.send(job, caller.clone());
+            }
+        }
+        let mut panicked = match jobs.first_mut() {
+            Some(job) => catch_unwind(AssertUnwindSafe(|| job.run())).is_err(),
+            None => false,
+        };
+        for worker in self.workers.iter().take(count.saturating_sub(1)) {
+            let reply = worker.receive();
+            panicked |= reply.panicked;
+            jobs.push(reply.job);
+        }
+        if panicked { Err(SimdError::JobPanicked) } else { Ok(()) }
+    }
+}
+
+/// How many threads a forward pass should use where the user does not say: one for each physical
+/// core that this process may run on. Two hardware threads of one core share its vector units, and a
+/// kernel that keeps them busy gains nothing from the second.
+pub fn default_threads() -> usize {
+    let allowed = thread::available_parallelism().map_or(1, usize::from);
+    physical_cores().map_or(allowed, |cores| cores.min(allowed)).max(1)
+}
+
+/// Counts distinct (package, core) pairs in what Linux tells of its processors; `None` elsewhere.
+fn physical_cores() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let field = |line: &str, name: &str| -> Option<u32> {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim().parse().ok())?
+    };
+    let mut cores: Vec<(u32, u32)> = Vec::new();
+    let mut package = 0;
+    for line in text.lines() {
+        if let Some(id) = field(line, "physical id") {
+            package = id;
+        } else if let Some(core) = field(line, "core id") {
+            cores.push((package, core));
+        }
+    }
+    cores.sort_unstable();
+    cores.dedup();
+    (!cores.is_empty()).then_some(cores.len())
+}
