@@ -3,7 +3,7 @@
 use crate::{Format, Level};
 
 /// Why an operation on slices was refused. No operation writes its output when it returns one.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimdError {
     /// A slice has not the length that the shapes ask for.
@@ -110,6 +110,23 @@ pub enum SimdError {
         /// The level asked for.
         level: Level,
     },
+    /// The system refuses another thread.
+    #[error("failed to start a worker thread; use fewer threads")]
+    ThreadStart {
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// More jobs were handed to a pool than it has threads.
+    #[error("{jobs} jobs were given to a pool of {threads} threads")]
+    JobsExceedThreads {
+        /// The jobs.
+        jobs: usize,
+        /// The pool's threads, the caller's among them.
+        threads: usize,
+    },
+    /// A job panicked; its results are void.
+    #[error("a job of the worker pool panicked")]
+    JobPanicked,
 }
 
 impl SimdError {
@@ -128,6 +145,9 @@ impl SimdError {
             Self::ParameterOutOfRange { .. } => "simd_parameter_out_of_range",
             Self::LevelUnknown { .. } => "simd_level_unknown",
             Self::LevelUnavailable { .. } => "simd_level_unavailable",
+            Self::ThreadStart { .. } => "simd_thread_start",
+            Self::JobsExceedThreads { .. } => "simd_jobs_exceed_threads",
+            Self::JobPanicked => "simd_job_panicked",
         }
     }
 

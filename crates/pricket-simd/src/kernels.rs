@@ -11,7 +11,7 @@ use half::f16;
 
 use crate::activations::{Run, TILE};
 use crate::matmul::Product;
-use crate::ops::{Head, RopeLayout};
+use crate::ops::{Head, RopePairing};
 use crate::packed::Panel;
 use crate::{Level, SimdError};
 
@@ -36,7 +36,7 @@ pub(crate) struct Table {
     pub(crate) rms_norm: fn(&[f32], &[f32], f32, &mut [f32]),
     pub(crate) silu_mul: fn(&[f32], &[f32], &mut [f32]),
     pub(crate) softmax: fn(&mut [f32], f32),
-    pub(crate) rope: fn(&mut [f32], &[f32], &[f32], RopeLayout),
+    pub(crate) rope: fn(&mut [f32], &[f32], &[f32], RopePairing),
     pub(crate) narrow: fn(&[f32], &mut [f16]),
     pub(crate) widen: fn(&[f16], &mut [f32]),
     pub(crate) attend_f16: fn(&Head<'_, f16>, &mut [f32], &mut [f32]),
@@ -61,8 +61,12 @@ impl Kernels {
     /// The best kernels that this processor runs, or those that `PRICKET_SIMD` names. The choice
     /// is made at the first call and kept; a wrong name or a level that cannot run is an error.
     pub fn detect() -> Result<&'static Self, SimdError> {
-        static CHOICE: OnceLock<Result<&'static Kernels, SimdError>> = OnceLock::new();
-        CHOICE.get_or_init(Self::choose).clone()
+        static CHOICE: OnceLock<&'static Kernels> = OnceLock::new();
+        if let Some(kernels) = CHOICE.get() {
+            return Ok(kernels);
+        }
+        let kernels = Self::choose()?;
+        Ok(CHOICE.get_or_init(|| kernels))
     }
 
     fn choose() -> Result<&'static Self, SimdError> {

@@ -1,7 +1,8 @@
-//! Quantised linear algebra on slices: packed weights, run-time SIMD dispatch.
+//! Quantised linear algebra on slices: packed weights, run-time SIMD dispatch, a worker
+//! pool.
 //!
-//! What it does not know: tensors, models, files, threads. Slices go in, slices come out; the
-//! caller splits work by groups of 16 rows and owns every buffer.
+//! What it does not know: tensors, models, files. Slices go in, slices come out; the caller splits
+//! work by groups of 16 rows and owns every buffer.
 //!
 //! Key types: [`Kernels`] (one instruction set's functions), [`PackedMatrix`] (weights, interleaved
 //! for the kernels), [`Activations`] (what they are multiplied by), [`matmul`].
@@ -13,7 +14,7 @@
 //! 5. The methods of [`Kernels`] do the rest of a forward pass: norms, rope, attention, softmax.
 //!
 //! Costs: a product reads each packed weight once for up to 16 tokens; nothing here allocates
-//! after the buffers have been made. Every level gives the same bits, and a value does not depend
+//! once the buffers have been made. Every level gives the same bits, and a value does not depend
 //! on how many tokens or rows are computed beside it.
 
 mod activations;
@@ -24,6 +25,7 @@ mod level;
 mod matmul;
 mod ops;
 mod packed;
+mod pool;
 
 pub use activations::{ActKind, Activations};
 pub use error::SimdError;
@@ -31,5 +33,6 @@ pub use format::{Format, dequantize_row};
 pub use kernels::Kernels;
 pub use level::Level;
 pub use matmul::matmul;
-pub use ops::{Head, KvElement, RopeLayout};
+pub use ops::{Head, KvElement, RopePairing};
 pub use packed::{GROUP_ROWS, PackedMatrix, Packer};
+pub use pool::{Job, Pool, default_threads};

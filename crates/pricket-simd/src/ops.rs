@@ -12,7 +12,7 @@ use half::f16;
 
 pub(crate) use attention::attend;
 pub use attention::{Head, KvElement};
-pub use rotation::RopeLayout;
+pub use rotation::RopePairing;
 
 use crate::{Kernels, SimdError};
 
@@ -99,16 +99,16 @@ impl Kernels {
 
     /// Rotates one head in place by its position (Su et al., 2021). `cos` and `sin` hold one value
     /// per pair; values beyond the pairs (`head.len() > 2 * cos.len()`) are left as they are.
-    pub fn rope_rotate(
+    pub fn rope(
         &self,
         head: &mut [f32],
         cos: &[f32],
         sin: &[f32],
-        layout: RopeLayout,
+        pairing: RopePairing,
     ) -> Result<(), SimdError> {
         SimdError::check_len("the sines", cos.len(), sin.len())?;
         SimdError::check_room("the head", 2 * cos.len(), head.len())?;
-        (self.table().rope)(head, cos, sin, layout);
+        (self.table().rope)(head, cos, sin, pairing);
         Ok(())
     }
 

@@ -122,16 +122,16 @@ impl Packer {
     /// A packer for `rows` x `cols` values of `format`. It reserves the packed matrix at once, so
     /// a caller who takes sizes from a file checks them against the file's length first.
     pub fn new(format: Format, rows: usize, cols: usize) -> Result<Self, SimdError> {
-        let overflow = SimdError::SizeOverflow { rows, cols };
+        let overflow = || SimdError::SizeOverflow { rows, cols };
         let row_bytes = format.row_bytes(cols)?;
         if rows == 0 {
             return Err(SimdError::Empty { what: "a weight matrix" });
         }
         let layout = Layout::of(format);
-        let group_lines = layout.group_lines(cols).ok_or(overflow.clone())?;
-        let total = rows.div_ceil(GROUP_ROWS).checked_mul(group_lines).ok_or(overflow.clone())?;
-        let bytes = total.checked_mul(size_of::<Line>()).ok_or(overflow.clone())?;
-        row_bytes.checked_mul(rows.max(GROUP_ROWS)).ok_or(overflow)?;
+        let group_lines = layout.group_lines(cols).ok_or_else(overflow)?;
+        let total = rows.div_ceil(GROUP_ROWS).checked_mul(group_lines).ok_or_else(overflow)?;
+        let bytes = total.checked_mul(size_of::<Line>()).ok_or_else(overflow)?;
+        row_bytes.checked_mul(rows.max(GROUP_ROWS)).ok_or_else(overflow)?;
         let mut lines = Vec::new();
         lines.try_reserve_exact(total).map_err(|_| SimdError::OutOfMemory { bytes })?;
         let matrix = PackedMatrix { format, layout, rows, cols, group_lines, lines };

@@ -55,10 +55,7 @@ impl<J: Job> Pool<J> {
     /// panicked: all others are complete, and the pool stays usable.
     pub fn run(&mut self, jobs: &mut Vec<J>) -> Result<(), SimdError> {
         if jobs.len() > self.threads() {
-            return Err(SimdError::JobsExceedThreads {
-                jobs: jobs.len(),
-                threads: self.threads(),
-            });
+            return Err(SimdError::JobsExceedThreads { jobs: jobs.len(), threads: self.threads() });
         }
         let count = jobs.len();
         let caller = thread::current();

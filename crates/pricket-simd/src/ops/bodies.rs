@@ -36,7 +36,7 @@ macro_rules! table {
 
             use super::{narrow16, widen16};
             use $crate::activations::{Run, TILE};
-            use $crate::ops::{Head, RopeLayout, attend, quantization, reductions, rotation};
+            use $crate::ops::{Head, RopePairing, attend, quantization, reductions, rotation};
             use $crate::ops::transforms;
 
             $crate::ops::bodies::wrappers! { [$($features)?]
@@ -73,8 +73,8 @@ macro_rules! table {
                 fn softmax(x: &mut [f32], greatest: f32) {
                     transforms::softmax(x, greatest);
                 }
-                fn rope(head: &mut [f32], cos: &[f32], sin: &[f32], layout: RopeLayout) {
-                    rotation::rotate(head, cos, sin, layout);
+                fn rope(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: RopePairing) {
+                    rotation::rotate(head, cos, sin, pairing);
                 }
                 fn narrow(x: &[f32], out: &mut [f16]) {
                     transforms::narrow(x, out, |values| narrow16(values));
