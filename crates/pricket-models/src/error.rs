@@ -24,6 +24,38 @@ pub enum ModelError {
         /// What was looked for.
         why: String,
     },
+    /// The file is of another format.
+    #[error("{what} is no {format} file: it begins with `{found}`")]
+    BadMagic {
+        /// The file.
+        what: String,
+        /// The format that was expected.
+        format: &'static str,
+        /// The first bytes.
+        found: String,
+    },
+    /// The file ends early, as after a download that broke off.
+    #[error("{what} ends early: {need} bytes are needed at byte {offset}, {have} are left; fetch it again")]
+    Truncated {
+        /// The file or part.
+        what: String,
+        /// Where more is needed.
+        offset: u64,
+        /// How much is needed there.
+        need: u64,
+        /// How much is left there.
+        have: u64,
+    },
+    /// A part of a file is larger than the limit for such parts.
+    #[error("{what} is {value}, but at most {max} is read")]
+    LimitExceeded {
+        /// The part.
+        what: String,
+        /// Its size.
+        value: u64,
+        /// The limit.
+        max: u64,
+    },
     /// The bytes are not what the format promises.
     #[error("{what} is malformed at byte {offset}: {why}")]
     Malformed {
@@ -90,6 +122,18 @@ pub enum ModelError {
         /// The shape in the file.
         found: Vec<usize>,
     },
+    /// A piece that is not inside its tensor was asked for.
+    #[error("{len} bytes at {offset} are not inside tensor `{tensor}` of {bytes} bytes")]
+    TensorRange {
+        /// The tensor.
+        tensor: String,
+        /// Where the piece begins.
+        offset: u64,
+        /// How long the piece is.
+        len: usize,
+        /// How many bytes the tensor has.
+        bytes: u64,
+    },
     /// The model does not fit into memory.
     #[error("the model needs {need} of memory, but {have} are available")]
     MemoryExceeded {
@@ -137,6 +181,12 @@ pub enum ModelError {
     /// An entry without tokens.
     #[error("a batch entry has no tokens")]
     BatchEntryEmpty,
+    /// A worker did not give back what it read.
+    #[error("a worker still holds a buffer of the pass; this is a defect of the decoder")]
+    BufferShared,
+    /// A thread that loads weights panicked.
+    #[error("a thread that loads weights panicked; this is a defect of the loader")]
+    LoadPanicked,
     /// The kernels refused.
     #[error(transparent)]
     Simd(#[from] pricket_simd::SimdError),
@@ -151,7 +201,9 @@ impl ModelError {
         match self {
             Self::Read { .. } => ErrorKind::Io,
             Self::NotFound { .. } => ErrorKind::NotFound,
-            Self::Malformed { .. }
+            Self::BadMagic { .. }
+            | Self::Truncated { .. }
+            | Self::Malformed { .. }
             | Self::Config { .. }
             | Self::Metadata { .. }
             | Self::TensorMissing { .. }
@@ -159,13 +211,18 @@ impl ModelError {
             Self::ArchitectureUnsupported { .. }
             | Self::QuantizationUnsupported { .. }
             | Self::Unsupported { .. } => ErrorKind::Unsupported,
-            Self::MemoryExceeded { .. } | Self::ContextExceeded { .. } => ErrorKind::TooLarge,
+            Self::LimitExceeded { .. }
+            | Self::MemoryExceeded { .. }
+            | Self::ContextExceeded { .. } => ErrorKind::TooLarge,
             Self::TokenOutOfVocabulary { .. } => ErrorKind::InvalidRequest,
             Self::CacheSequencesExhausted { .. } => ErrorKind::Busy,
             Self::CacheSequenceUnknown
             | Self::CacheForeign
             | Self::PositionMismatch { .. }
             | Self::BatchEntryEmpty
+            | Self::TensorRange { .. }
+            | Self::BufferShared
+            | Self::LoadPanicked
             | Self::Simd(_)
             | Self::Candle(_) => ErrorKind::Internal,
         }
@@ -176,6 +233,9 @@ impl ModelError {
         match self {
             Self::Read { .. } => "model_unreadable",
             Self::NotFound { .. } => "model_not_found",
+            Self::BadMagic { .. } => "model_format",
+            Self::Truncated { .. } => "model_truncated",
+            Self::LimitExceeded { .. } => "model_limit_exceeded",
             Self::Malformed { .. } => "model_malformed",
             Self::Config { .. } => "model_config_invalid",
             Self::Metadata { .. } => "model_metadata_invalid",
@@ -184,6 +244,7 @@ impl ModelError {
             Self::Unsupported { .. } => "model_unsupported",
             Self::TensorMissing { .. } => "tensor_missing",
             Self::TensorShape { .. } => "tensor_shape",
+            Self::TensorRange { .. } => "tensor_range",
             Self::MemoryExceeded { .. } => "memory_exceeded",
             Self::ContextExceeded { .. } => "context_exceeded",
             Self::TokenOutOfVocabulary { .. } => "token_out_of_vocabulary",
@@ -192,6 +253,8 @@ impl ModelError {
             Self::CacheForeign => "cache_foreign",
             Self::PositionMismatch { .. } => "position_mismatch",
             Self::BatchEntryEmpty => "batch_entry_empty",
+            Self::BufferShared => "buffer_shared",
+            Self::LoadPanicked => "load_panicked",
             Self::Simd(_) => "kernel_failed",
             Self::Candle(_) => "candle_failed",
         }

@@ -17,14 +17,25 @@
 
 mod batch;
 mod causal_lm;
+mod config;
 mod error;
+mod gguf;
+mod inspect;
 mod kv_cache;
+mod limits;
+mod safetensors;
 mod spec;
+mod tensor_source;
 mod text;
 
 pub use batch::{Batch, BatchEntry, Logits, LogitsWanted};
 pub use causal_lm::CausalLm;
+pub use config::{HfConfig, RopeConfig, RopeScaling};
 pub use error::ModelError;
+pub use gguf::{FromGguf, GgmlType, GgufArray, GgufFile, GgufMetadata, GgufTensor, GgufValue, Strings};
+pub use inspect::{Inspection, ModelFormat, TensorTypeCount, inspect};
 pub use kv_cache::{KvCache, KvStorage, SequenceId};
+pub use safetensors::{Safetensors, SafetensorsTensor};
 pub use spec::ModelSpec;
+pub use tensor_source::{TensorInfo, TensorSource};
 pub use text::{GenerationDefaults, GgufVocabulary, TextAssets, Vocabulary};

@@ -1,0 +1,234 @@
+//! The JSON files of a checkpoint folder: `config.json`, `generation_config.json`, chat templates.
+
+mod folder;
+mod generation;
+mod head;
+mod raw;
+mod rope;
+mod template;
+
+use std::path::Path;
+
+use pricket_core::OneOrMany;
+
+pub(crate) use head::ConfigHead;
+use raw::{Fields, RawLlama};
+pub use rope::{RopeConfig, RopeScaling};
+pub(crate) use template::find as find_template;
+
+use crate::ModelError;
+use crate::limits::{
+    CONFIG_BYTES_MAX, CONTEXT_MAX, EOS_IDS_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX,
+};
+use crate::tensor_source::{Bytes, label};
+
+/// The `model_type`s that are the Llama decoder and nothing else.
+const LLAMA_FAMILY: [&str; 1] = ["llama"];
+/// The class of a language model of that family.
+const LLAMA_CLASS: &str = "LlamaForCausalLM";
+
+/// The config of a checkpoint of the Llama family, in either layout that transformers writes
+/// (`rope_theta` with `rope_scaling`, or `rope_parameters`), every value checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HfConfig {
+    /// The classes that the makers name, such as `LlamaForCausalLM`.
+    pub architectures: Vec<String>,
+    /// The family, such as `llama`.
+    pub model_type: String,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: usize,
+    /// How many layers.
+    pub num_hidden_layers: usize,
+    /// How many query heads; a multiple of the key-value heads.
+    pub num_attention_heads: usize,
+    /// How many key-value heads; as many as query heads where the file names none.
+    pub num_key_value_heads: usize,
+    /// Width of a head, which is even; the residual stream divided by the heads where the file names
+    /// none.
+    pub head_dim: usize,
+    /// How many tokens the vocabulary has.
+    pub vocab_size: usize,
+    /// The longest context that it was trained for, in tokens.
+    pub max_position_embeddings: usize,
+    /// What the norms add to the mean square.
+    pub rms_norm_eps: f32,
+    /// How positions become angles.
+    pub rope: RopeConfig,
+    /// Whether the embedding serves as output projection.
+    pub tie_word_embeddings: bool,
+    /// The token or tokens that begin a sequence.
+    pub bos_token_id: Option<OneOrMany<u32>>,
+    /// The token or tokens that end an answer.
+    pub eos_token_id: Option<OneOrMany<u32>>,
+    /// Whether the projections of attention have biases.
+    pub attention_bias: bool,
+    /// Whether the projections of the feed-forward layer have biases.
+    pub mlp_bias: bool,
+    /// The activation of the feed-forward layer; `silu` is the only one that is accepted.
+    pub hidden_act: String,
+}
+
+impl HfConfig {
+    /// Reads a `config.json`.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFound`], [`ModelError::Read`] and [`ModelError::LimitExceeded`] for the file;
+    /// otherwise as [`HfConfig::from_json`].
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        Self::from_json(path, &Bytes::open(path)?.read_all(CONFIG_BYTES_MAX)?)
+    }
+
+    /// The same for JSON in memory; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] names the value that is wrong;
+    /// [`ModelError::ArchitectureUnsupported`] a family that is not Llama's;
+    /// [`ModelError::Unsupported`] what a Llama may have and this build does not run: another
+    /// activation, a way of stretching positions, quantised weights.
+    pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, ModelError> {
+        let raw: RawLlama = raw::parse(path, json)?;
+        let model_type = family(path, &raw)?;
+        refuse_unsupported(&raw)?;
+        let fields = Fields::new(path);
+        let hidden_size = fields.required("hidden_size", raw.hidden_size, WIDTH_MAX)?;
+        let heads = fields.required("num_attention_heads", raw.num_attention_heads, HEADS_MAX)?;
+        let kv_heads = fields
+            .optional("num_key_value_heads", raw.num_key_value_heads, HEADS_MAX)?
+            .unwrap_or(heads);
+        if !heads.is_multiple_of(kv_heads) {
+            return Err(fields.wrong(format!(
+                "`num_attention_heads` ({heads}) is no multiple of `num_key_value_heads` ({kv_heads})"
+            )));
+        }
+        let head_dim = head_dim(&fields, raw.head_dim, hidden_size, heads)?;
+        let vocab_size = fields.required("vocab_size", raw.vocab_size, VOCABULARY_MAX)?;
+        let context = "max_position_embeddings";
+        Ok(Self {
+            model_type,
+            hidden_size,
+            intermediate_size: fields.required(
+                "intermediate_size",
+                raw.intermediate_size,
+                WIDTH_MAX,
+            )?,
+            num_hidden_layers: fields.required(
+                "num_hidden_layers",
+                raw.num_hidden_layers,
+                LAYERS_MAX,
+            )?,
+            num_attention_heads: heads,
+            num_key_value_heads: kv_heads,
+            head_dim,
+            vocab_size,
+            max_position_embeddings: fields.required(
+                context,
+                raw.max_position_embeddings,
+                CONTEXT_MAX,
+            )?,
+            rms_norm_eps: rms_norm_eps(&fields, raw.rms_norm_eps)?,
+            rope: rope::resolve(&fields, &raw)?,
+            tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
+            bos_token_id: token_ids(&fields, "bos_token_id", raw.bos_token_id, vocab_size)?,
+            eos_token_id: token_ids(&fields, "eos_token_id", raw.eos_token_id, vocab_size)?,
+            attention_bias: raw.attention_bias.unwrap_or(false),
+            mlp_bias: raw.mlp_bias.unwrap_or(false),
+            hidden_act: raw.hidden_act.unwrap_or_else(|| "silu".to_owned()),
+            architectures: raw.architectures.unwrap_or_default(),
+        })
+    }
+
+    /// The class that the makers name first; the family's language model where they name none.
+    pub fn architecture(&self) -> &str {
+        self.architectures.first().map_or(LLAMA_CLASS, String::as_str)
+    }
+}
+
+fn family(path: &Path, raw: &RawLlama) -> Result<String, ModelError> {
+    let Some(model_type) = &raw.model_type else {
+        let why = "`model_type` is missing".to_owned();
+        return Err(ModelError::Config { path: path.to_owned(), why });
+    };
+    if LLAMA_FAMILY.contains(&model_type.as_str()) {
+        return Ok(model_type.clone());
+    }
+    let known = LLAMA_FAMILY.join(", ");
+    Err(ModelError::ArchitectureUnsupported { name: label(model_type), known })
+}
+
+fn refuse_unsupported(raw: &RawLlama) -> Result<(), ModelError> {
+    let refused = |what: String, why: &str| Err(ModelError::Unsupported { what, why: why.into() });
+    if let Some(activation) = raw.hidden_act.as_deref()
+        && activation != "silu"
+    {
+        return refused(format!("activation `{}`", label(activation)), "a Llama's is `silu`");
+    }
+    if let Some(quantization) = &raw.quantization_config {
+        let method = quantization.quant_method.as_deref().unwrap_or("unknown");
+        return refused(
+            format!("a checkpoint quantised by `{}`", label(method)),
+            "use one in F32, F16 or BF16, or a GGUF file",
+        );
+    }
+    match raw.partial_rotary_factor {
+        Some(factor) if (factor - 1.0).abs() > f64::EPSILON => {
+            refused(format!("`partial_rotary_factor` {factor}"), "a Llama turns whole heads")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn head_dim(
+    fields: &Fields<'_>,
+    given: Option<u64>,
+    hidden_size: usize,
+    heads: usize,
+) -> Result<usize, ModelError> {
+    let head_dim = match fields.optional("head_dim", given, WIDTH_MAX)? {
+        Some(given) => given,
+        None if hidden_size.is_multiple_of(heads) => hidden_size / heads,
+        None => {
+            return Err(fields.wrong(format!(
+                "`hidden_size` ({hidden_size}) is no multiple of `num_attention_heads` ({heads})"
+            )));
+        }
+    };
+    if head_dim == 0 || !head_dim.is_multiple_of(2) {
+        return Err(fields.wrong(format!("a head's width is even, but it is {head_dim}")));
+    }
+    if heads.checked_mul(head_dim).is_none_or(|width| width as u64 > WIDTH_MAX) {
+        return Err(
+            fields.wrong(format!("{heads} heads of width {head_dim} are wider than {WIDTH_MAX}"))
+        );
+    }
+    Ok(head_dim)
+}
+
+fn rms_norm_eps(fields: &Fields<'_>, given: Option<f64>) -> Result<f32, ModelError> {
+    // What transformers takes where the file names none.
+    const DEFAULT: f64 = 1e-6;
+    let eps = given.unwrap_or(DEFAULT) as f32;
+    if eps.is_finite() && eps > 0.0 && eps < 1.0 {
+        return Ok(eps);
+    }
+    Err(fields.wrong(format!("`rms_norm_eps` must be between 0 and 1, but is {eps}")))
+}
+
+fn token_ids(
+    fields: &Fields<'_>,
+    name: &str,
+    given: Option<OneOrMany<u32>>,
+    vocab_size: usize,
+) -> Result<Option<OneOrMany<u32>>, ModelError> {
+    if let Some(ids) = &given {
+        if ids.len() > EOS_IDS_MAX {
+            return Err(fields.wrong(format!("`{name}` has more than {EOS_IDS_MAX} ids")));
+        }
+        if let Some(id) = ids.iter().find(|&&id| id as usize >= vocab_size) {
+            return Err(fields
+                .wrong(format!("`{name}` is {id}, but the vocabulary has {vocab_size} tokens")));
+        }
+    }
+    Ok(given)
+}

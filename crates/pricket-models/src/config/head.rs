@@ -1,0 +1,42 @@
+//! What can be said of any checkpoint's `config.json`, known architecture or not.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::raw;
+use crate::ModelError;
+use crate::limits::CONFIG_BYTES_MAX;
+use crate::tensor_source::Bytes;
+
+/// The fields that nearly all architectures share. Multimodal checkpoints nest them.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct ConfigHead {
+    pub(crate) model_type: Option<String>,
+    #[serde(rename = "_name_or_path")]
+    pub(crate) name: Option<String>,
+    pub(crate) hidden_size: Option<u64>,
+    pub(crate) num_hidden_layers: Option<u64>,
+    pub(crate) num_attention_heads: Option<u64>,
+    pub(crate) num_key_value_heads: Option<u64>,
+    pub(crate) head_dim: Option<u64>,
+    pub(crate) vocab_size: Option<u64>,
+    pub(crate) max_position_embeddings: Option<u64>,
+    /// Present where attention caches a latent (`DeepSeek`), whose size the heads do not tell.
+    pub(crate) kv_lora_rank: Option<u64>,
+    text_config: Option<Box<ConfigHead>>,
+}
+
+impl ConfigHead {
+    /// Reads the head of a `config.json`; of its text part where that is nested.
+    pub(crate) fn read(path: &Path) -> Result<Self, ModelError> {
+        let head: Self = raw::parse(path, &Bytes::open(path)?.read_all(CONFIG_BYTES_MAX)?)?;
+        match head.text_config {
+            Some(text) => {
+                let model_type = head.model_type.or(text.model_type);
+                Ok(Self { model_type, name: head.name.or(text.name), text_config: None, ..*text })
+            }
+            None => Ok(head),
+        }
+    }
+}

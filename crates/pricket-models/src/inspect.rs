@@ -1,0 +1,183 @@
+//! What a model file is, told without loading it.
+
+mod checkpoint;
+mod gguf;
+
+use std::path::Path;
+
+use pricket_core::ByteSize;
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// The kinds of model files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ModelFormat {
+    /// A GGUF file.
+    Gguf,
+    /// A folder with `config.json` and safetensors files.
+    Safetensors,
+}
+
+/// How many tensors are stored in one way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TensorTypeCount {
+    /// How they are stored, as the file names it (`Q4_1`, `BF16`).
+    pub name: String,
+    /// How many tensors.
+    pub tensors: u64,
+    /// How many values they have together.
+    pub parameters: u64,
+    /// How many bytes they have together.
+    pub bytes: u64,
+    /// Whether this build reads them.
+    pub supported: bool,
+}
+
+/// What a model file is. Sizes that the files do not tell are `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// The file or folder.
+    pub path: String,
+    /// What kind it is.
+    pub format: ModelFormat,
+    /// The format's version, where it has one.
+    pub format_version: Option<u32>,
+    /// How many files hold the weights.
+    pub files: u64,
+    /// The size of these files in bytes.
+    pub file_bytes: u64,
+    /// The architecture, as the file names it (`llama`).
+    pub architecture: String,
+    /// The model's own name.
+    pub name: Option<String>,
+    /// How many weights it has.
+    pub parameters: u64,
+    /// How most bytes of its matrices are stored.
+    pub quantization: String,
+    /// All ways in which tensors are stored, the one with most bytes first.
+    pub tensor_types: Vec<TensorTypeCount>,
+    /// The longest context that it was trained for, in tokens.
+    pub context_length: Option<u64>,
+    /// The size of the vocabulary.
+    pub vocab_size: Option<u64>,
+    /// How many layers.
+    pub layers: Option<u64>,
+    /// Width of the residual stream.
+    pub hidden_size: Option<u64>,
+    /// How many query heads.
+    pub heads: Option<u64>,
+    /// How many key-value heads.
+    pub kv_heads: Option<u64>,
+    /// Width of a head.
+    pub head_dim: Option<u64>,
+    /// The kind of tokenizer: a GGUF file's `tokenizer.ggml.model`, or the file that holds it.
+    pub tokenizer: Option<String>,
+    /// Whether there is a chat template.
+    pub has_chat_template: bool,
+    /// Bytes of all tensors in the files.
+    pub weight_bytes: u64,
+    /// Bytes that a token occupies in a cache of keys and values in half precision.
+    pub kv_bytes_per_token: Option<u64>,
+    /// An estimate of the memory that the model needs with the whole context, see
+    /// [`Inspection::memory_bytes`].
+    pub memory_bytes_full_context: Option<u64>,
+}
+
+impl Inspection {
+    /// An estimate of the memory that the model needs with a context of so many tokens: the weights
+    /// as they are in the file, and the cache of keys and values in half precision. The buffers of a
+    /// forward pass come on top; they are small beside either.
+    pub fn memory_bytes(&self, context: u64) -> Option<u64> {
+        self.kv_bytes_per_token?.checked_mul(context)?.checked_add(self.weight_bytes)
+    }
+
+    /// Refuses a model that does not fit into `have` bytes with a context of so many tokens. A model
+    /// whose needs the files do not tell passes.
+    ///
+    /// # Errors
+    /// [`ModelError::MemoryExceeded`] with both numbers.
+    pub fn check_memory(&self, context: u64, have: u64) -> Result<(), ModelError> {
+        match self.memory_bytes(context) {
+            Some(need) if need > have => {
+                Err(ModelError::MemoryExceeded { need: ByteSize(need), have: ByteSize(have) })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Tells what a model is: a `.gguf` file, a folder with `config.json` and safetensors files, or a
+/// safetensors file in such a folder. Only headers are read. Architectures and quantisations that
+/// this build does not run are told like all others.
+///
+/// # Errors
+/// [`ModelError::NotFound`] where there is nothing, or nothing that is a model; otherwise what the
+/// readers of the formats refuse.
+pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
+    let not_found = |why: &str| ModelError::NotFound { path: path.to_owned(), why: why.to_owned() };
+    if path.is_dir() {
+        if !path.join(checkpoint::CONFIG).exists() {
+            return Err(not_found("the folder has no `config.json`; name a .gguf file in it"));
+        }
+        return checkpoint::inspect(path, path);
+    }
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("safetensors") => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            if path.exists() && !folder.join(checkpoint::CONFIG).exists() {
+                return Err(not_found("there is no `config.json` beside it"));
+            }
+            checkpoint::inspect(folder, path)
+        }
+        // Content decides, not the name: caches name files by their hash.
+        _ => gguf::inspect(path),
+    }
+}
+
+/// Sums tensors by how they are stored.
+#[derive(Default)]
+struct Histogram(Vec<TensorTypeCount>);
+
+impl Histogram {
+    fn add(&mut self, name: &str, parameters: u64, bytes: u64, supported: bool) {
+        let place = self.0.iter().position(|entry| entry.name == name);
+        let entry = match place.and_then(|place| self.0.get_mut(place)) {
+            Some(entry) => entry,
+            None => self.0.push_mut(TensorTypeCount {
+                name: name.to_owned(),
+                tensors: 0,
+                parameters: 0,
+                bytes: 0,
+                supported,
+            }),
+        };
+        entry.tensors += 1;
+        entry.parameters = entry.parameters.saturating_add(parameters);
+        entry.bytes = entry.bytes.saturating_add(bytes);
+    }
+
+    /// The entry with most bytes first.
+    fn sorted(mut self) -> Vec<TensorTypeCount> {
+        self.0.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+        self.0
+    }
+}
+
+fn total(types: &[TensorTypeCount], of: fn(&TensorTypeCount) -> u64) -> u64 {
+    types.iter().fold(0, |sum, entry| sum.saturating_add(of(entry)))
+}
+
+/// Bytes of a token's keys and values: two halves of two bytes for every layer and head.
+fn kv_bytes_per_token(
+    layers: Option<u64>,
+    kv_heads: Option<u64>,
+    head_dim: Option<u64>,
+) -> Option<u64> {
+    const KEY_AND_VALUE: u64 = 2;
+    const HALF_BYTES: u64 = 2;
+    let values = layers?.checked_mul(kv_heads?)?.checked_mul(head_dim?)?;
+    values.checked_mul(KEY_AND_VALUE * HALF_BYTES)
+}

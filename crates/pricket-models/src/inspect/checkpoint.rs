@@ -1,0 +1,63 @@
+//! What a folder with `config.json` and safetensors files is.
+
+use std::path::Path;
+
+use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
+use crate::ModelError;
+use crate::config::{ConfigHead, find_template};
+use crate::safetensors::Safetensors;
+
+pub(super) const CONFIG: &str = "config.json";
+
+/// The files that may hold a tokenizer, the most telling first.
+const TOKENIZERS: [&str; 3] = ["tokenizer.json", "tiktoken.model", "tokenizer.model"];
+
+/// Inspects the weights at `weights` by the config in `folder`.
+pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, ModelError> {
+    let files = Safetensors::open(weights)?;
+    let path = folder.join(CONFIG);
+    let config = ConfigHead::read(&path)?;
+    let architecture = config
+        .model_type
+        .ok_or_else(|| ModelError::Config { path, why: "`model_type` is missing".to_owned() })?;
+    let mut histogram = Histogram::default();
+    for tensor in files.tensors() {
+        histogram.add(&tensor.dtype, tensor.elements(), tensor.bytes, tensor.is_readable());
+    }
+    let tensor_types = histogram.sorted();
+    let heads = config.num_attention_heads;
+    let kv_heads = config.num_key_value_heads.or(heads);
+    let head_dim = config.head_dim.or_else(|| config.hidden_size?.checked_div(heads?));
+    let layers = config.num_hidden_layers;
+    let context_length = config.max_position_embeddings;
+    let latent = config.kv_lora_rank.is_some();
+    let mut found = Inspection {
+        path: weights.display().to_string(),
+        format: ModelFormat::Safetensors,
+        format_version: None,
+        files: files.paths().count() as u64,
+        file_bytes: files.file_bytes(),
+        architecture,
+        name: config.name.filter(|name| !name.is_empty()),
+        parameters: total(&tensor_types, |entry| entry.parameters),
+        quantization: tensor_types.first().map_or_else(String::new, |entry| entry.name.clone()),
+        weight_bytes: total(&tensor_types, |entry| entry.bytes),
+        tensor_types,
+        context_length,
+        vocab_size: config.vocab_size,
+        layers,
+        hidden_size: config.hidden_size,
+        heads,
+        kv_heads,
+        head_dim,
+        tokenizer: TOKENIZERS
+            .iter()
+            .find(|name| folder.join(name).exists())
+            .map(|name| (*name).to_owned()),
+        has_chat_template: find_template(folder)?.is_some(),
+        kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim).filter(|_| !latent),
+        memory_bytes_full_context: None,
+    };
+    found.memory_bytes_full_context = context_length.and_then(|all| found.memory_bytes(all));
+    Ok(found)
+}
