@@ -35,7 +35,9 @@ pub enum ModelError {
         found: String,
     },
     /// The file ends early, as after a download that broke off.
-    #[error("{what} ends early: {need} bytes are needed at byte {offset}, {have} are left; fetch it again")]
+    #[error(
+        "{what} ends early: {need} bytes are needed at byte {offset}, {have} are left; fetch it again"
+    )]
     Truncated {
         /// The file or part.
         what: String,

@@ -1,12 +1,10 @@
-//! A checkpoint folder as transformers writes it.
+//! A checkpoint folder as transformers writes it: config and weights, opened together.
 
 use std::path::{Path, PathBuf};
 
 use crate::{HfConfig, ModelError, Safetensors, TensorSource, TextAssets};
 
-const CONFIG: &str = "config.json";
-
-/// A folder with a `config.json` that has been checked, and weights whose headers have been read.
+/// A folder with a `config.json` and safetensors files.
 #[derive(Debug)]
 pub(crate) struct HfFolder {
     path: PathBuf,
@@ -15,23 +13,19 @@ pub(crate) struct HfFolder {
 }
 
 impl HfFolder {
-    /// Reads the config, then the headers of the weights.
     pub(crate) fn open(path: &Path) -> Result<Self, ModelError> {
-        let config = HfConfig::read(&path.join(CONFIG))?;
+        let config = HfConfig::read(&path.join("config.json"))?;
         Ok(Self { path: path.to_owned(), config, tensors: Safetensors::open(path)? })
     }
 
-    /// The config.
     pub(crate) fn config(&self) -> &HfConfig {
         &self.config
     }
 
-    /// The weights.
     pub(crate) fn tensors(&self) -> &dyn TensorSource {
         &self.tensors
     }
 
-    /// What the folder says about text.
     pub(crate) fn text_assets(&self) -> Result<TextAssets, ModelError> {
         TextAssets::from_folder(&self.path, &self.config)
     }

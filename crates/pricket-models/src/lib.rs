@@ -15,14 +15,23 @@
 //! Costs: loading holds the packed weights plus one tensor; the cache grows by blocks; a decode step
 //! allocates nothing.
 
+mod arch;
 mod batch;
+mod blueprint;
+#[cfg(feature = "candle")]
+mod candle_backend;
 mod causal_lm;
 mod config;
+mod decoder;
 mod error;
+mod folder;
 mod gguf;
 mod inspect;
 mod kv_cache;
 mod limits;
+mod memory;
+mod open;
+mod rope;
 mod safetensors;
 mod spec;
 mod tensor_source;
@@ -31,10 +40,14 @@ mod text;
 pub use batch::{Batch, BatchEntry, Logits, LogitsWanted};
 pub use causal_lm::CausalLm;
 pub use config::{HfConfig, RopeConfig, RopeScaling};
+pub use decoder::KvFormat;
 pub use error::ModelError;
-pub use gguf::{FromGguf, GgmlType, GgufArray, GgufFile, GgufMetadata, GgufTensor, GgufValue, Strings};
+pub use gguf::{
+    FromGguf, GgmlType, GgufArray, GgufFile, GgufMetadata, GgufTensor, GgufValue, Strings,
+};
 pub use inspect::{Inspection, ModelFormat, TensorTypeCount, inspect};
 pub use kv_cache::{KvCache, KvStorage, SequenceId};
+pub use open::{Backend, OpenOptions, Opened, open};
 pub use safetensors::{Safetensors, SafetensorsTensor};
 pub use spec::ModelSpec;
 pub use tensor_source::{TensorInfo, TensorSource};

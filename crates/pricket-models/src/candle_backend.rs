@@ -1,0 +1,154 @@
+//! The second opinion: the same blueprint computed by candle's tensors and candle's quantised
+//! matrices, with none of our kernels. It is plain where our own decoder is fast, so that the two are
+//! wrong together only where the blueprint is.
+
+mod layer;
+mod matrix;
+
+use std::any::Any;
+use std::fmt;
+
+use candle_core::{Device, Tensor};
+
+use crate::blueprint::Blueprint;
+use crate::{
+    Batch, BatchEntry, CausalLm, KvCache, KvStorage, Logits, LogitsWanted, ModelError, ModelSpec,
+    TensorSource,
+};
+use layer::{Angles, Layer};
+use matrix::{Matrix, load_matrix, load_vector, rms_norm};
+
+/// A decoder of the llama family on candle's CPU device.
+pub(crate) struct CandleDecoder {
+    spec: ModelSpec,
+    blueprint: Blueprint,
+    /// (vocab, hidden)
+    embedding: Tensor,
+    layers: Vec<Layer>,
+    final_norm: Tensor,
+    head: Matrix,
+}
+
+impl fmt::Debug for CandleDecoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CandleDecoder").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+/// Keys and values of a slot's layers, each (kv heads, positions, head dim).
+type SlotTensors = Vec<Option<(Tensor, Tensor)>>;
+
+#[derive(Debug)]
+struct CandleKv {
+    slots: Vec<SlotTensors>,
+}
+
+impl KvStorage for CandleKv {
+    fn bytes(&self) -> u64 {
+        let tensors = self.slots.iter().flatten().flatten();
+        tensors.map(|(keys, values)| 4 * (keys.elem_count() + values.elem_count()) as u64).sum()
+    }
+
+    fn release(&mut self, slot: usize) {
+        if let Some(layers) = self.slots.get_mut(slot) {
+            layers.fill(None);
+        }
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl CandleDecoder {
+    /// Reads all weights into candle's tensors. `spec` gives the names and numbers; the bytes that the
+    /// weights occupy are counted here.
+    pub(crate) fn load(
+        source: &dyn TensorSource,
+        blueprint: Blueprint,
+        mut spec: ModelSpec,
+    ) -> Result<Self, ModelError> {
+        let names = blueprint.names;
+        let shape = [blueprint.vocab, blueprint.hidden];
+        let embedding_matrix = load_matrix(source, names.embedding, shape)?;
+        let tied = blueprint.tied.unwrap_or(!source.has(names.head));
+        let head =
+            if tied { embedding_matrix.clone() } else { load_matrix(source, names.head, shape)? };
+        let embedding = embedding_matrix.dequantized()?;
+        let layers = (0..blueprint.layers)
+            .map(|index| Layer::load(source, &blueprint, index))
+            .collect::<Result<Vec<_>, _>>()?;
+        let final_norm = load_vector(source, names.final_norm, blueprint.hidden)?;
+        spec.weight_bytes = 4 * embedding.elem_count() as u64
+            + head.bytes()
+            + layers.iter().map(Layer::bytes).sum::<u64>();
+        spec.kv_bytes_per_token = 8 * (blueprint.layers * blueprint.kv_width()) as u64;
+        Ok(Self { spec, blueprint, embedding, layers, final_norm, head })
+    }
+
+    /// One entry through all layers: the rows of logits that it wants, appended to `out`.
+    fn entry(
+        &self,
+        batch: &Batch,
+        entry: BatchEntry,
+        kv: &mut CandleKv,
+        out: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        let b = &self.blueprint;
+        let tokens = batch.tokens().get(entry.offset..entry.offset + entry.len).unwrap_or(&[]);
+        let ids = Tensor::new(tokens, &Device::Cpu).map_err(candle)?;
+        let mut x = self.embedding.index_select(&ids, 0).map_err(candle)?;
+        let angles = Angles::new(b, entry.start, entry.len)?;
+        let slot = kv.slots.get_mut(entry.sequence.slot()).ok_or(ModelError::CacheForeign)?;
+        for (layer, cache) in self.layers.iter().zip(slot) {
+            x = layer.forward(b, &x, &angles, entry.start, cache)?;
+        }
+        let x = match entry.logits {
+            LogitsWanted::None => return Ok(()),
+            LogitsWanted::Last => x.narrow(0, entry.len - 1, 1).map_err(candle)?,
+            LogitsWanted::All => x,
+        };
+        let x = rms_norm(&x, &self.final_norm, b.norm_eps)?;
+        let rows = self.head.multiply(&x)?.flatten_all().map_err(candle)?;
+        out.extend(rows.to_vec1::<f32>().map_err(candle)?);
+        Ok(())
+    }
+}
+
+impl CausalLm for CandleDecoder {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError> {
+        let slots = vec![vec![None; self.layers.len()]; sequences_max];
+        Ok(KvCache::new(sequences_max, tokens_max, Box::new(CandleKv { slots })))
+    }
+
+    fn forward(
+        &mut self,
+        batch: &Batch,
+        cache: &mut KvCache,
+        logits: &mut Logits,
+    ) -> Result<(), ModelError> {
+        cache.check(batch, self.blueprint.vocab)?;
+        let kv = cache
+            .storage_mut()
+            .as_any_mut()
+            .downcast_mut::<CandleKv>()
+            .filter(|kv| kv.slots.iter().all(|slot| slot.len() == self.layers.len()))
+            .ok_or(ModelError::CacheForeign)?;
+        let mut rows = Vec::with_capacity(batch.logits_rows() * self.blueprint.vocab);
+        for entry in batch.entries() {
+            self.entry(batch, *entry, kv, &mut rows)?;
+        }
+        logits.reset(batch.logits_rows(), self.blueprint.vocab).copy_from_slice(&rows);
+        cache.commit(batch);
+        Ok(())
+    }
+}
+
+/// A candle error as one of ours.
+fn candle(error: candle_core::Error) -> ModelError {
+    ModelError::Candle(error.to_string())
+}

@@ -1,0 +1,102 @@
+//! Our own forward pass: a decoder assembled from parts, over packed weights and preallocated
+//! buffers, on a pool of our own threads.
+//!
+//! Two ways through a layer give the same bits. A prompt is cut into tiles of tokens, and each thread
+//! takes its tile through a whole layer (`tile`), meeting the others only where attention needs
+//! everybody's keys and values. A few tokens, one of each running sequence, go through together, and
+//! the threads share the rows of each weight (`rows`), so that every weight is read once.
+
+mod attention;
+mod forward;
+mod kv;
+mod rows;
+mod space;
+mod tile;
+mod weights;
+mod work;
+
+use std::fmt;
+use std::sync::Arc;
+
+use pricket_simd::{Kernels, Pool};
+
+use crate::{Batch, CausalLm, KvCache, Logits, ModelError, ModelSpec};
+
+pub use kv::KvFormat;
+pub(crate) use weights::{DecoderWeights, load_vector, load_weights};
+
+use kv::CpuKv;
+use rows::RowBuffers;
+use work::Work;
+
+/// The llama family on the CPU.
+pub(crate) struct Decoder {
+    spec: ModelSpec,
+    weights: Arc<DecoderWeights>,
+    kv_format: KvFormat,
+    pool: Pool<Box<Work>>,
+    /// One for each thread of the pool.
+    works: Vec<Box<Work>>,
+    rows: RowBuffers,
+}
+
+impl fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("spec", &self.spec)
+            .field("threads", &self.pool.threads())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Decoder {
+    /// A decoder over loaded weights, on `threads` threads.
+    pub(crate) fn new(
+        weights: DecoderWeights,
+        spec: ModelSpec,
+        kv_format: KvFormat,
+        threads: usize,
+    ) -> Result<Self, ModelError> {
+        let weights = Arc::new(weights);
+        let pool = Pool::new(threads)?;
+        let works = (0..pool.threads())
+            .map(|index| Box::new(Work::new(Arc::clone(&weights), index, pool.threads())))
+            .collect();
+        let rows = RowBuffers::new(&weights.blueprint);
+        Ok(Self { spec, weights, kv_format, pool, works, rows })
+    }
+
+    /// The instruction set that the kernels use.
+    pub(crate) fn kernels(&self) -> &'static Kernels {
+        self.weights.kernels
+    }
+}
+
+impl CausalLm for Decoder {
+    fn spec(&self) -> &ModelSpec {
+        &self.spec
+    }
+
+    fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError> {
+        let kv = CpuKv::new(&self.weights.blueprint, self.kv_format, sequences_max, tokens_max);
+        Ok(KvCache::new(sequences_max, tokens_max, Box::new(kv)))
+    }
+
+    fn forward(
+        &mut self,
+        batch: &Batch,
+        cache: &mut KvCache,
+        logits: &mut Logits,
+    ) -> Result<(), ModelError> {
+        cache.check(batch, self.weights.blueprint.vocab)?;
+        let kv = cache
+            .storage_mut()
+            .as_any_mut()
+            .downcast_mut::<CpuKv>()
+            .filter(|kv| kv.fits(&self.weights.blueprint, self.kv_format))
+            .ok_or(ModelError::CacheForeign)?;
+        self.pass(batch, kv, logits)?;
+        cache.commit(batch);
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! What travels to a worker and back: a task, `Arc`s of what it reads, and buffers of its own.
+
+use std::sync::Arc;
+
+use pricket_simd::Job;
+
+use super::kv::KvLayer;
+use super::rows::{Queries, Stage};
+use super::space::{Acts, Space};
+use super::weights::DecoderWeights;
+use crate::ModelError;
+
+/// What a worker is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Nothing; a worker without a share of this pass.
+    Rest,
+    /// Embed the tile and project it for the first layer's attention.
+    TileStart,
+    /// Take the tile through a layer, from attention to the next layer's projections.
+    TileLayer(usize),
+    /// Compute a share of the rows of a layer's weights (the layer counts for nothing in
+    /// [`Stage::Head`]).
+    Rows(usize, Stage),
+    /// Attend with a share of the heads.
+    Heads,
+}
+
+/// One thread's work.
+#[derive(Debug)]
+pub(crate) struct Work {
+    pub(crate) weights: Arc<DecoderWeights>,
+    pub(crate) task: Task,
+    /// Which of how many shares this is.
+    pub(crate) index: usize,
+    pub(crate) of: usize,
+    /// What the rows are multiplied with.
+    pub(crate) acts: Option<Arc<Acts>>,
+    pub(crate) queries: Option<Arc<Queries>>,
+    pub(crate) kv: Option<Arc<KvLayer>>,
+    pub(crate) space: Space,
+    /// The share's result: (tokens, width of the share).
+    pub(crate) out: Vec<f32>,
+    pub(crate) result: Result<(), ModelError>,
+}
+
+impl Work {
+    pub(crate) fn new(weights: Arc<DecoderWeights>, index: usize, of: usize) -> Self {
+        Self {
+            weights,
+            task: Task::Rest,
+            index,
+            of,
+            acts: None,
+            queries: None,
+            kv: None,
+            space: Space::default(),
+            out: Vec::new(),
+            result: Ok(()),
+        }
+    }
+
+    /// Forgets what a pass that failed may have left behind.
+    pub(crate) fn reset(&mut self) {
+        self.task = Task::Rest;
+        self.give_back();
+        self.space.places.clear();
+        self.result = Ok(());
+    }
+
+    /// Drops every `Arc` of what the caller will write again.
+    fn give_back(&mut self) {
+        self.acts = None;
+        self.queries = None;
+        self.kv = None;
+    }
+}
+
+impl Job for Work {
+    fn run(&mut self) {
+        self.result = match self.task {
+            Task::Rest => Ok(()),
+            Task::TileStart => self.tile_start(),
+            Task::TileLayer(layer) => self.tile_layer(layer),
+            Task::Rows(layer, stage) => self.rows(layer, stage),
+            Task::Heads => self.heads(),
+        };
+        self.give_back();
+    }
+}
