@@ -1,7 +1,7 @@
 //! Every crate builds with none, each and all of its features.
 //!
 //! The default set is not repeated here: the clippy and test steps build it. Clippy stands in for
-//! `cargo check`: the dependencies' artifacts are the same, and code behind a feature is linted too.
+//! `cargo check`: the dependencies' artifacts are the same, and it lints code behind features too.
 
 use std::collections::BTreeSet;
 use std::fs;

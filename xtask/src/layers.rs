@@ -1,8 +1,8 @@
 //! Who may depend on whom: `.config/layers.toml` held against the manifests, both ways.
 //!
 //! A crate may depend on ours that the table names, all of which stand in lower layers, and on
-//! others' crates that are everyday (`[everyday]`) or its own point (`may_name`). Tests, benches and
-//! the gates are exempt from the limit on others' crates, and so are development dependencies.
+//! others' crates that are everyday (`[everyday]`) or its own point (`may_name`). Tests, benches
+//! and the gates are exempt from the limit on others' crates; so are development dependencies.
 
 use std::fs;
 use std::path::Path;

@@ -1,9 +1,10 @@
 //! The public surface: every `pub` item of every library, recorded under `tests/surface/api`.
 //!
-//! A change of what others may call is then a line in a diff, not a discovery. `pub` means reachable
-//! here because the lint `unreachable_pub` refuses it elsewhere.
+//! A change of what others may call is then a line in a diff, not a discovery. `pub` means
+//! reachable here because the lint `unreachable_pub` refuses it elsewhere.
 
 mod items;
+mod spelling;
 
 use std::collections::BTreeMap;
 use std::fs;

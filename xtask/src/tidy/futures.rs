@@ -2,12 +2,11 @@
 
 use crate::{Complaint, Place, Source};
 
-const WORDS: [&str; 11] = [
+const WORDS: [&str; 10] = [
     "async",
     "await",
     "Future",
     "IntoFuture",
-    "Waker",
     "block_on",
     "spawn_blocking",
     "futures_core",

@@ -20,7 +20,7 @@ pub(super) fn check(source: &Source) -> Vec<Complaint> {
                 "a `{word}` without a comment `// lock: why it is off the token path` right above"
             );
             let complaint = Complaint::new(&source.path, line, "lock", message);
-            if !argued(&lines, line) && !found.contains(&complaint) {
+            if !argued(&lines, line, word) && !found.contains(&complaint) {
                 found.push(complaint);
             }
         }
@@ -83,8 +83,8 @@ fn statement_start(head: &str) -> usize {
 }
 
 /// Whether the comment block right above the line has a line that begins with `// lock:`.
-/// Attributes may stand between.
-fn argued(lines: &[(&str, &str)], line: usize) -> bool {
+/// Attributes may stand between, and above a `Condvar` the `Mutex` that it waits with.
+fn argued(lines: &[(&str, &str)], line: usize, word: &str) -> bool {
     let above = lines.get(..line.saturating_sub(1)).unwrap_or_default();
     for (text, code) in above.iter().rev() {
         let text = text.trim();
@@ -92,7 +92,8 @@ fn argued(lines: &[(&str, &str)], line: usize) -> bool {
             return true;
         }
         let comment = code.trim().is_empty() && text.starts_with("//");
-        if !comment && !text.starts_with("#[") {
+        let partner = word == "Condvar" && code.contains("Mutex<");
+        if !comment && !partner && !text.starts_with("#[") {
             return false;
         }
     }

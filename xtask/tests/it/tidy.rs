@@ -97,7 +97,7 @@ fn futures_are_caught() {
         "pub async fn f() {}",
         "fn f() { g().await }",
         "fn f() -> impl Future<Output = u8> { g() }",
-        "use std::task::Waker;",
+        "use futures_core::Stream;",
         "fn f() { runtime.block_on(g()) }",
         "use tokio::sync::mpsc;",
         "fn f() { spawn_blocking(g) }",
@@ -113,7 +113,8 @@ fn a_lock_without_its_reason_is_caught() {
     for body in [
         "struct S {\n    a: Mutex<u8>,\n}",
         "struct S {\n    /// The queue.\n    a: Arc<std::sync::RwLock<u8>>,\n}",
-        "struct S {\n    // lock: cold\n    a: Mutex<u8>,\n    b: Condvar,\n}",
+        "struct S {\n    // lock: cold\n    a: Mutex<u8>,\n    b: RwLock<u8>,\n}",
+        "struct S {\n    a: Condvar,\n}",
         "static A: Mutex<u8> = Mutex::new(1);",
         "fn f() { let a = Mutex::new(1); }",
         "type Shared = Arc<Mutex<u8>>;",
@@ -130,6 +131,7 @@ fn a_lock_with_its_reason_passes() {
         "pub(crate) use std::sync::{\n    Arc,\n    Mutex,\n};",
         "struct S {\n    // lock: taken once at start\n    a: Mutex<u8>,\n}",
         "struct S {\n    /// Doc.\n    // lock: taken once,\n    // at start\n    #[serde(skip)]\n    a: Mutex<u8>,\n}",
+        "struct S {\n    // lock: once per job\n    a: Mutex<u8>,\n    b: Condvar,\n}",
         "fn f() -> S {\n    S { a: Mutex::new(1), b: Condvar::new() }\n}",
         "fn f(a: &Mutex<u8>, b: &'static std::sync::Mutex<u8>, c: &mut RwLock<u8>) {}",
         "struct S(OnceLock<u8>, MutexGuard<'static, u8>);",
@@ -157,6 +159,7 @@ fn sizes_are_caught() {
     caught("width", PRODUCT, &format!("// {}", "x".repeat(98)));
     passes(PRODUCT, &format!("// {}", "x".repeat(97)));
     passes(PRODUCT, &format!("// https://{}", "x".repeat(98)));
+    passes(PRODUCT, &format!("const SPLIT: &str = r\"{}\";", "x".repeat(98)));
     passes(PROOF, &format!("f(\"{}\");", "x".repeat(98)));
 }
 
