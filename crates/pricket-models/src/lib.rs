@@ -47,7 +47,7 @@ pub use gguf::{
 };
 pub use inspect::{Inspection, ModelFormat, TensorTypeCount, inspect};
 pub use kv_cache::{KvCache, KvStorage, SequenceId};
-pub use open::{Backend, OpenOptions, Opened, open};
+pub use open::{Backend, OpenOptions, Opened, open, text_assets};
 pub use safetensors::{Safetensors, SafetensorsTensor};
 pub use spec::ModelSpec;
 pub use tensor_source::{TensorInfo, TensorSource};

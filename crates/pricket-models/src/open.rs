@@ -124,6 +124,14 @@ fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     Ok(files)
 }
 
+/// What a model's files say about text, without its weights: the same paths as [`open`] takes.
+///
+/// # Errors
+/// Whatever is wrong with the files is named: see [`ModelError`].
+pub fn text_assets(path: &Path) -> Result<TextAssets, ModelError> {
+    Found::at(path)?.text_assets()
+}
+
 /// Opens the model at a path: a GGUF file, or a folder as transformers writes it. Progress goes to
 /// `on_progress` as the weights arrive.
 ///
