@@ -125,14 +125,14 @@ impl<T: MessageChunk> StreamBuilder<T> {
         let capacity = tx.capacity();
         match self.place {
             Place::Pool(pool) => {
-                let job = Box::new(move |call| produce(tx, producer, call));
+                let job = Box::new(move |call| produce(&tx, producer, call));
                 reader.produced_by(pool.submit(job));
             }
             Place::Thread(name) => {
                 let spare = tx.clone();
                 let started = std::thread::Builder::new()
                     .name(name)
-                    .spawn(move || produce(tx, producer, Call::Run));
+                    .spawn(move || produce(&tx, producer, Call::Run));
                 if let Err(error) = started {
                     // The queue is new, so there is room; and the reader is here, so it is open.
                     let _ = spare.try_send(T::bad_chunk(no_thread(&error)));
@@ -151,14 +151,15 @@ fn open<T: MessageChunk>(
     token: &CancelToken,
 ) -> (AsyncStreamSender<T>, Reader<T>) {
     let queue = Arc::new(Queue::new(capacity, on_space, on_close));
-    token.watch(&queue);
     let tx = AsyncStreamSender::first(Arc::clone(&queue), token.clone());
-    (tx, Reader::new(queue))
+    let reader = Reader::new(queue);
+    reader.closed_by(token);
+    (tx, reader)
 }
 
-/// A producer's life on its thread.
+/// A producer's life on its thread; its end drops the stream's first sender.
 fn produce<T: MessageChunk>(
-    tx: AsyncStreamSender<T>,
+    tx: &AsyncStreamSender<T>,
     producer: impl FnOnce(AsyncStreamSender<T>),
     call: Call,
 ) {

@@ -25,16 +25,26 @@ mod queue;
 mod waiters;
 mod sync;
 
+mod channel;
+mod oneshot;
+
 mod cancel;
 mod pool;
+mod task;
+
+#[cfg(feature = "futures")]
+mod futures;
 
 pub mod limits;
 
 pub use builder::{StreamBuilder, async_stream_channel, async_stream_channel_with_capacity};
 pub use cancel::CancelToken;
+pub use channel::Channel;
 pub use chunk::MessageChunk;
+pub use oneshot::{Oneshot, OneshotCancelled, OneshotReceiver, OneshotSender, oneshot};
 pub use pool::{IoPool, PoolStats};
 pub use sender::{AsyncStreamSender, SendError, TrySendError};
 pub use stream::{AsyncStream, TryNext};
 #[cfg(loom)]
 pub use sync::modelled::set_fences;
+pub use task::{AsyncTask, TaskError, spawn_task};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cancel::CancelToken;
 use crate::pool::JobTicket;
 use crate::queue::Queue;
 use crate::stream::TryNext;
@@ -35,6 +36,19 @@ impl<T> Reader<T> {
     /// Remembers who fills the queue.
     pub(crate) fn produced_by(&mut self, job: Option<JobTicket>) {
         self.job = job;
+    }
+
+    /// Closes the queue when `token` is cancelled.
+    pub(crate) fn closed_by(&self, token: &CancelToken)
+    where
+        T: Send + 'static,
+    {
+        token.watch(&self.queue);
+    }
+
+    /// Whether `poll` would give an item or the end.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.queue.is_finished() || self.queue.len() > 0
     }
 }
 

@@ -35,13 +35,15 @@ impl ReaderSeat {
     /// reader for nothing then, and the reader registers anew before it parks again.
     pub(crate) fn register(&self, waiter: Waiter) {
         self.waiter.put(waiter);
-        self.waiting.store(true, Ordering::Release);
+        // Exchanges and no plain stores, here and in `leave`: each change of the mark then follows the
+        // one before it, also in loom's eyes, and costs nothing to a thread that is about to park.
+        self.waiting.swap(true, Ordering::AcqRel);
         fence();
     }
 
     /// Takes the mark back, because the reader found something to do.
     pub(crate) fn leave(&self) {
-        self.waiting.store(false, Ordering::Relaxed);
+        self.waiting.swap(false, Ordering::AcqRel);
     }
 
     /// Wakes the reader if it waits. The caller has changed the queue before.
@@ -65,7 +67,7 @@ pub(crate) struct WaitList {
     queue: Mutex<Line>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Line {
     next: u64,
     waiters: VecDeque<(u64, Waiter)>,
@@ -78,7 +80,9 @@ pub(crate) struct Ticket(u64);
 impl WaitList {
     /// Nobody waits.
     pub(crate) fn new() -> Self {
-        Self { count: AtomicUsize::new(0), queue: Mutex::new(Line::default()) }
+        // Room for the usual one, so that the first wait in the middle of a stream allocates nothing.
+        let line = Line { next: 0, waiters: VecDeque::with_capacity(1) };
+        Self { count: AtomicUsize::new(0), queue: Mutex::new(line) }
     }
 
     /// Registers a waiter. The caller looks at the queue afterwards, before it parks.

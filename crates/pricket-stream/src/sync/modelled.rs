@@ -2,15 +2,17 @@
 //!
 //! The ring's items stand behind loom's mutex, but `is_empty` and `is_full` read a length of their
 //! own with relaxed order: a lock there would carry the very ordering that the fences have to
-//! provide, and the model would pass without them.
+//! provide, and the model would pass without them. Parking has a token of its own, because loom's
+//! forgets an early `unpark` when the thread waits for a mutex in between.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
-pub(crate) use loom::thread::{Thread, current, park};
 
 std::thread_local! {
     static FENCED: Cell<bool> = const { Cell::new(true) };
@@ -19,6 +21,55 @@ std::thread_local! {
 /// Takes the fences out of the protocol, to show that the model notices.
 pub fn set_fences(on: bool) {
     FENCED.with(|fenced| fenced.set(on));
+}
+
+loom::thread_local! {
+    static ME: Thread = Thread(Arc::new(Parker {
+        is_awake: Mutex::new(false),
+        woken: loom::sync::Condvar::new(),
+    }));
+}
+
+/// A thread of the model, which remembers one early `unpark` as std's does.
+#[derive(Clone)]
+pub(crate) struct Thread(Arc<Parker>);
+
+struct Parker {
+    // lock: exists only under cfg(loom).
+    is_awake: Mutex<bool>,
+    woken: loom::sync::Condvar,
+}
+
+impl fmt::Debug for Thread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Thread")
+    }
+}
+
+impl Thread {
+    /// Wakes the thread, or spares it its next sleep.
+    pub(crate) fn unpark(self) {
+        *lock(&self.0.is_awake) = true;
+        self.0.woken.notify_one();
+    }
+}
+
+/// The calling thread.
+pub(crate) fn current() -> Thread {
+    ME.with(Thread::clone)
+}
+
+/// Sleeps until somebody calls `unpark`.
+pub(crate) fn park() {
+    let me = current();
+    let mut is_awake = lock(&me.0.is_awake);
+    while !*is_awake {
+        is_awake = match me.0.woken.wait(is_awake) {
+            Ok(guard) => guard,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+    }
+    *is_awake = false;
 }
 
 /// Time does not pass in a model: waits for a wake-up.
