@@ -1,0 +1,53 @@
+//! `tokenizer_config.json`: which tokens have a role.
+
+use serde_json::Value;
+
+use crate::error::{Result, malformed, within};
+use crate::limits::TOKENIZER_JSON_BYTES_MAX;
+
+const FILE: &str = "tokenizer_config.json";
+
+/// The fields that matter here.
+#[derive(Debug, Default)]
+pub(super) struct Config {
+    pub(super) bos: Option<String>,
+    pub(super) eos: Option<String>,
+    pub(super) unk: Option<String>,
+    pub(super) pad: Option<String>,
+    pub(super) add_bos: Option<bool>,
+    pub(super) add_eos: Option<bool>,
+    /// The tokenizer class obeys the two flags rather than the post-processor.
+    pub(super) flags_rule: bool,
+}
+
+impl Config {
+    /// Reads the file's bytes.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self> {
+        within("tokenizer_config.json in bytes", bytes.len(), TOKENIZER_JSON_BYTES_MAX)?;
+        let file: Value =
+            serde_json::from_slice(bytes).map_err(|error| malformed(FILE, error.to_string()))?;
+        if !file.is_object() {
+            return Err(malformed(FILE, "it is no JSON object"));
+        }
+        // A token is a text, or an object with the text in `content`.
+        let token = |name: &str| {
+            let value = &file[name];
+            value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
+        };
+        let class = file["tokenizer_class"].as_str().unwrap_or_default();
+        Ok(Self {
+            bos: token("bos_token"),
+            eos: token("eos_token"),
+            unk: token("unk_token"),
+            pad: token("pad_token"),
+            add_bos: file["add_bos_token"].as_bool(),
+            add_eos: file["add_eos_token"].as_bool(),
+            flags_rule: ["Llama", "CodeLlama", "Gemma"].iter().any(|name| class.starts_with(name)),
+        })
+    }
+
+    /// The texts of all tokens that have a role.
+    pub(super) fn named_texts(&self) -> impl Iterator<Item = &str> {
+        [&self.bos, &self.eos, &self.unk, &self.pad].into_iter().flatten().map(String::as_str)
+    }
+}

@@ -1,0 +1,126 @@
+//! Where Python's Jinja differs from others, in templates small enough to check by hand.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use pricket_tokenizer::{ChatTemplate, SpecialTokens, TemplateInput, TokenizerError};
+use serde_json::{Value, json};
+
+fn render_with(source: &str, kwargs: &Value) -> Result<String, TokenizerError> {
+    let template = ChatTemplate::new(source, &SpecialTokens::default())?
+        .with_clock(|| UNIX_EPOCH + Duration::from_secs(1_709_210_096));
+    let messages = json!([{"role": "user", "content": "hi"}]);
+    let input = TemplateInput { kwargs: kwargs.as_object(), ..TemplateInput::new(&messages) };
+    Ok(template.render(&input)?.text().to_owned())
+}
+
+fn render(source: &str) -> String {
+    render_with(source, &json!({})).unwrap()
+}
+
+#[test]
+fn values_print_as_python_prints_them() {
+    assert_eq!(render("{{ true }} {{ false }} {{ none }} {{ absent }}|"), "True False None |");
+    assert_eq!(render("{{ 'a' ~ true ~ none }} {{ 1.0 }} {{ 7.5 }}"), "aTrueNone 1.0 7.5");
+    assert_eq!(
+        render_with("{{ x }}", &json!({"x": ["a", 1, true, null, {"k": "it's"}]})).unwrap(),
+        r#"['a', 1, True, None, {'k': "it's"}]"#
+    );
+}
+
+#[test]
+fn tojson_is_json_dumps() {
+    let x = json!({"x": {"b": [1, 2.0, 1e16, 1e-5, true, null], "a": "<\u{e9}>&'\"\\\n\u{1}"}});
+    let plain = r#"{"b": [1, 2.0, 1e+16, 1e-05, true, null], "a": "<X>&'\"\\\n\u0001"}"#;
+    let plain = plain.replace('X', "\u{e9}");
+    assert_eq!(render_with("{{ x | tojson }}", &x).unwrap(), plain);
+    assert_eq!(
+        render_with("{{ x | tojson(separators=(',', ':'), sort_keys=True) }}", &x).unwrap(),
+        r#"{"a":"<X>&'\"\\\n\u0001","b":[1,2.0,1e+16,1e-05,true,null]}"#.replace('X', "\u{e9}")
+    );
+    assert_eq!(
+        render_with("{{ [x.b[0], [], {}] | tojson(indent=2) }}", &x).unwrap(),
+        "[\n  1,\n  [],\n  {}\n]"
+    );
+    assert_eq!(
+        render("{{ '\u{e9}\u{1f600}' | tojson(ensure_ascii=true) }}"),
+        r#""\u00e9\ud83d\ude00""#
+    );
+    assert!(render_with("{{ absent | tojson }}", &json!({})).is_err());
+}
+
+#[test]
+fn blocks_are_trimmed_as_transformers_trims_them() {
+    assert_eq!(render("  {% if true %}\nx\n  {% endif %}\ny\n"), "x\ny");
+    assert_eq!(render("a {%- generation -%} b {%- endgeneration %}\nc"), "abc");
+    assert_eq!(
+        render("{% generation %}{% set x = 1 %}{{ x }}{% endgeneration %}{{ x }}"),
+        "1",
+        "what is set inside stays inside"
+    );
+}
+
+#[test]
+fn loops_can_break_and_strings_have_pythons_methods() {
+    assert_eq!(
+        render("{% for i in range(9) %}{% if i == 3 %}{% break %}{% endif %}{{ i }}{% endfor %}"),
+        "012"
+    );
+    assert_eq!(render("{{ range(3, -1, -1) | list }}"), "[3, 2, 1, 0]");
+    assert_eq!(render("{{ ' a,b '.strip().split(',')[-1].upper() }}"), "B");
+    assert_eq!(render("{{ 'abc'[1:] }}{{ 'abc'[0] }}{{ 'x'.startswith('x') }}"), "bcaTrue");
+    assert_eq!(
+        render("{{ 'a' is iterable }}{{ 'a' is sequence }}{{ {} is mapping }}"),
+        "TrueTrueTrue"
+    );
+    assert_eq!(
+        render("{{ messages[0].get('name', 'none') }}{{ messages[0].items() | list | length }}"),
+        "none2"
+    );
+}
+
+#[test]
+fn time_is_written_as_c_writes_it() {
+    let all = "%Y %y %m %d %-d %e %j %a %A %b %B %H %I %M %S %p %u %w %F %T %%";
+    assert_eq!(
+        render(&format!("{{{{ strftime_now('{all}') }}}}")),
+        "2024 24 02 29 29 29 060 Thu Thursday Feb February 12 12 34 56 PM 4 4 2024-02-29 12:34:56 %"
+    );
+    assert!(render_with("{{ strftime_now('%Q') }}", &json!({})).is_err());
+}
+
+#[test]
+fn a_refusal_keeps_the_templates_words() {
+    let error = render_with(
+        "{% macro m() %}{{ raise_exception('No: ' ~ messages[0].role) }}{% endmacro %}{{ m() }}",
+        &json!({}),
+    );
+    match error {
+        Err(error @ TokenizerError::TemplateRaised { .. }) => {
+            assert_eq!(error.to_string(), "No: user");
+            assert_eq!(error.code(), "template_raised");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_final_message_is_continued() {
+    let template = ChatTemplate::new(
+        "{% for m in messages %}<{{ m.role }}>{{ m.content | trim }}</{{ m.role }}>{% endfor %}",
+        &SpecialTokens::default(),
+    )
+    .unwrap();
+    let messages = json!([
+        {"role": "user", "content": "One"},
+        {"role": "assistant", "content": " One, two, "}
+    ]);
+    let input = TemplateInput {
+        add_generation_prompt: false,
+        continue_final_message: true,
+        ..TemplateInput::new(&messages)
+    };
+    let rendered = template.render(&input).unwrap();
+    assert_eq!(rendered.text(), "<user>One</user><assistant>One, two,");
+    let both = TemplateInput { add_generation_prompt: true, ..input };
+    assert!(matches!(template.render(&both), Err(TokenizerError::RenderRequest { .. })));
+}
