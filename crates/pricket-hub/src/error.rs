@@ -1,8 +1,10 @@
 //! What can go wrong between a name and a file, each case one sentence.
 
+mod kind;
+
 use std::path::PathBuf;
 
-use pricket_core::{ByteSize, ErrorKind, ErrorReport};
+use pricket_core::{ByteSize, ErrorReport};
 
 use crate::Source;
 
@@ -233,70 +235,6 @@ pub enum HubError {
 }
 
 impl HubError {
-    /// The kind, for those who decide by it.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::NameUnknown { .. }
-            | Self::PathMissing { .. }
-            | Self::NotCached { .. }
-            | Self::NotInstalled { .. }
-            | Self::RemoteMissing { .. }
-            | Self::NothingToRun { .. } => ErrorKind::NotFound,
-            Self::NameAmbiguous { .. }
-            | Self::NameMalformed { .. }
-            | Self::AliasRefused { .. }
-            | Self::OutsideCache { .. }
-            | Self::AccessDenied { .. } => ErrorKind::InvalidRequest,
-            Self::CacheUnknown | Self::PipMissing { .. } => ErrorKind::Unsupported,
-            Self::Unreachable { .. } | Self::Interrupted { .. } | Self::PipFailed { .. } => {
-                ErrorKind::Network
-            }
-            Self::RemoteStatus { status: 429 | 503, .. } => ErrorKind::Busy,
-            Self::RemoteStatus { .. } => ErrorKind::Network,
-            Self::RemoteMalformed { .. }
-            | Self::HashMismatch { .. }
-            | Self::SizeMismatch { .. }
-            | Self::WheelMalformed { .. } => ErrorKind::Malformed,
-            Self::DiskFull { .. } => ErrorKind::TooLarge,
-            Self::Io { .. } => ErrorKind::Io,
-            Self::SourcesExhausted { failures, .. } => {
-                failures.first().map_or(ErrorKind::NotFound, |(_, error)| error.kind())
-            }
-            Self::Cancelled { .. } => ErrorKind::Cancelled,
-        }
-    }
-
-    /// A stable name for programs.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NameUnknown { .. } => "model_unknown",
-            Self::NameAmbiguous { .. } => "model_ambiguous",
-            Self::NameMalformed { .. } => "model_name_malformed",
-            Self::AliasRefused { .. } => "alias_refused",
-            Self::PathMissing { .. } => "path_missing",
-            Self::NotCached { .. } => "not_cached",
-            Self::NotInstalled { .. } => "not_installed",
-            Self::OutsideCache { .. } => "outside_cache",
-            Self::CacheUnknown => "cache_unknown",
-            Self::Unreachable { .. } => "hub_unreachable",
-            Self::Interrupted { .. } => "download_interrupted",
-            Self::AccessDenied { .. } => "access_denied",
-            Self::RemoteMissing { .. } => "remote_missing",
-            Self::RemoteStatus { .. } => "remote_status",
-            Self::RemoteMalformed { .. } => "remote_malformed",
-            Self::HashMismatch { .. } => "hash_mismatch",
-            Self::SizeMismatch { .. } => "size_mismatch",
-            Self::DiskFull { .. } => "disk_full",
-            Self::Io { .. } => "io",
-            Self::PipMissing { .. } => "pip_missing",
-            Self::PipFailed { .. } => "pip_failed",
-            Self::WheelMalformed { .. } => "wheel_malformed",
-            Self::NothingToRun { .. } => "nothing_to_run",
-            Self::SourcesExhausted { .. } => "sources_exhausted",
-            Self::Cancelled { .. } => "cancelled",
-        }
-    }
-
     /// The one error shape that crosses crates.
     pub fn report(&self) -> ErrorReport {
         let mut report = ErrorReport::of(self.kind(), self.code(), self);

@@ -49,6 +49,8 @@ impl Reporter {
     /// `done` of the stage is done. Less than before is not told: bytes that have to be fetched
     /// again are no progress.
     pub(crate) fn advance(&mut self, done: u64) -> Result<(), HubError> {
+        // A wheel may be longer than its alias knows; progress beyond the whole is none.
+        let done = self.total.map_or(done, |total| done.min(total));
         let last = self.total == Some(done);
         if done <= self.done || (!last && self.told.elapsed() < PROGRESS_INTERVAL) {
             return self.check();

@@ -166,8 +166,7 @@ fn parse_hub(text: &str) -> Result<HubRef, &'static str> {
             None => (repo.to_owned(), rest),
         },
     };
-    let slash =
-        repo_and_file.match_indices('/').nth(1).map(|(at, _)| at).unwrap_or(repo_and_file.len());
+    let slash = repo_and_file.match_indices('/').nth(1).map_or(repo_and_file.len(), |(at, _)| at);
     let (repo, rest) = repo_and_file.split_at(slash);
     let file = match (hashed, rest.strip_prefix('/')) {
         (Some(_), Some(_)) => return Err("a file follows `/` or `#`, not both"),

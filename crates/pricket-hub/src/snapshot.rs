@@ -79,7 +79,9 @@ impl RepoCache {
         match choose(&wanted.repo, &files, wanted.file.as_deref()) {
             Ok(Selection::File(file)) => Ok(Some(snapshot.join(file))),
             Ok(Selection::Folder(files)) if is_whole(&snapshot, &files) => Ok(Some(snapshot)),
-            Ok(Selection::Folder(_)) | Err(HubError::NothingToRun { .. }) => Ok(None),
+            // What is cached may be a part of what there is: the repository's own listing decides.
+            Ok(Selection::Folder(_))
+            | Err(HubError::NothingToRun { .. } | HubError::NameAmbiguous { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -29,15 +29,16 @@ pub(crate) fn transfer(
     }
     reporter.begin(ProgressStage::Downloading, &remote.file, remote.promise.bytes)?;
     reporter.advance(part.len)?;
-    let (mut attempts, mut fruitless) = (0, 0);
+    // Bytes that had to be fetched again are no step forward.
+    let (mut attempts, mut fruitless, mut furthest) = (0, 0, part.len);
     while !part.is_complete() {
-        let before = part.len;
         attempts += 1;
         let cause = match part.attempt(client, reporter)? {
             Attempt::Done => break,
             Attempt::Broken(cause) => cause,
         };
-        fruitless = if part.len > before { 0 } else { fruitless + 1 };
+        fruitless = if part.len > furthest { 0 } else { fruitless + 1 };
+        furthest = furthest.max(part.len);
         if attempts >= ATTEMPTS_MAX || fruitless >= ATTEMPTS_WITHOUT_BYTES_MAX {
             let (file, received) = (remote.file.clone(), ByteSize(part.len));
             return Err(HubError::Interrupted { file, received, attempts, cause });
@@ -75,9 +76,8 @@ impl<'a> Partial<'a> {
         // More than the whole cannot be a beginning of it.
         if remote.promise.bytes.is_some_and(|bytes| len > bytes) {
             part.restart()?;
-        } else {
-            part.len = part.file.seek(SeekFrom::End(0)).map_err(fail)?;
         }
+        part.len = part.file.seek(SeekFrom::End(0)).map_err(fail)?;
         Ok(part)
     }
 
@@ -108,8 +108,12 @@ impl<'a> Partial<'a> {
             Err(error) => return Err(error),
         };
         match answer.status().as_u16() {
-            200 if self.len > 0 => self.restart()?,
-            200 => {}
+            200 => {
+                self.check_length(&answer)?;
+                if self.len > 0 {
+                    self.restart()?;
+                }
+            }
             206 => self.check_range(&answer)?,
             416 => {
                 self.restart()?;
@@ -121,6 +125,16 @@ impl<'a> Partial<'a> {
             status => return Err(refusal(&self.remote.url, &self.remote.file, status)),
         }
         self.receive(answer, reporter)
+    }
+
+    /// The whole must be as long as it was promised to be; asking again would not change it.
+    fn check_length(&self, answer: &Response) -> Result<(), HubError> {
+        match (self.remote.promise.bytes, answer.body().content_length()) {
+            (Some(want), Some(got)) if want != got => {
+                Err(HubError::SizeMismatch { file: self.remote.file.clone(), want, got })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `Content-Range: bytes FIRST-LAST/TOTAL` must go on where we stopped, in the file we know.

@@ -1,1 +1,20 @@
+//! The contract of the hub, held against servers, pips and disks that misbehave on purpose.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of a test fails by panicking, as the test does"
+)]
 
+mod kit;
+mod server;
+
+mod aliases;
+mod caches;
+mod children;
+mod downloads;
+mod failures;
+mod hostile;
+mod names;
+mod repositories;
+mod wheels;
