@@ -1,6 +1,11 @@
 //! The table of kernels of one level, and the choice of a level.
 
 mod scalar;
+mod walk;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -57,10 +57,10 @@ pub fn matmul(
             (table.float_matvec)(&panel, act.single_floats(), &mut out[..panel.rows]);
         }
         (ActKind::Q8, tokens) => {
-            tiles(&panel, act.run_tiles(), tokens, out, out_stride, table.matmul);
+            tiles(&panel, &act.run_tiles(), tokens, out, out_stride, table.matmul);
         }
         (ActKind::F32, tokens) => {
-            tiles(&panel, act.float_tiles(), tokens, out, out_stride, table.float_matmul);
+            tiles(&panel, &act.float_tiles(), tokens, out, out_stride, table.float_matmul);
         }
     }
     Ok(())
@@ -73,7 +73,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 /// Runs a tile kernel over blocks of groups and, within each, over every tile of tokens.
 fn tiles<'a, A: 'a>(
     panel: &Panel<'_>,
-    tiles: impl Iterator<Item = &'a [A]> + Clone,
+    tiles: &(impl Iterator<Item = &'a [A]> + Clone),
     tokens: usize,
     out: &mut [f32],
     stride: usize,

@@ -3,7 +3,7 @@
 
 use super::codes::{Codes, byte, f16_at};
 
-/// Q2_K: 16 bytes of scale (low nibble) and offset (high nibble) per 16 values, 64 bytes of 2-bit
+/// `Q2_K`: 16 bytes of scale (low nibble) and offset (high nibble) per 16 values, 64 bytes of 2-bit
 /// codes, f16 scale, f16 offset scale. Each half of 128 values shares 32 bytes of codes.
 pub(super) fn q2(block: &[u8], run: usize) -> Codes {
     let (d, dmin) = (f16_at(block, 80), f16_at(block, 82));
@@ -17,7 +17,7 @@ pub(super) fn q2(block: &[u8], run: usize) -> Codes {
     }
 }
 
-/// Q3_K: 32 bytes of third bits, 64 bytes of 2-bit codes, 12 bytes of 6-bit scales, f16 scale.
+/// `Q3_K`: 32 bytes of third bits, 64 bytes of 2-bit codes, 12 bytes of 6-bit scales, f16 scale.
 /// The third bit set means "no 4 subtracted", so that the code is 0..8 around a zero of 4.
 pub(super) fn q3(block: &[u8], run: usize) -> Codes {
     let d = f16_at(block, 108);
@@ -38,7 +38,7 @@ pub(super) fn q3(block: &[u8], run: usize) -> Codes {
     }
 }
 
-/// The `index`-th 6-bit scale and offset of the 12 bytes that Q4_K and Q5_K share.
+/// The `index`-th 6-bit scale and offset of the 12 bytes that `Q4_K` and `Q5_K` share.
 pub(crate) fn six_bit_pair(packed: &[u8], index: usize) -> (u8, u8) {
     let at = |i: usize| byte(packed, i);
     if index < 4 {
@@ -49,13 +49,13 @@ pub(crate) fn six_bit_pair(packed: &[u8], index: usize) -> (u8, u8) {
     }
 }
 
-/// Scale and offset of one run of Q4_K or Q5_K.
+/// Scale and offset of one run of `Q4_K` or `Q5_K`.
 fn scale_and_offset(block: &[u8], run: usize) -> (f32, f32) {
     let (scale, offset) = six_bit_pair(block.get(4..16).unwrap_or_default(), run);
     (f16_at(block, 0) * f32::from(scale), -(f16_at(block, 2) * f32::from(offset)))
 }
 
-/// Q4_K: f16 scale, f16 offset scale, 12 bytes of 6-bit pairs, 128 bytes of nibbles; runs 2i and
+/// `Q4_K`: f16 scale, f16 offset scale, 12 bytes of 6-bit pairs, 128 bytes of nibbles; runs 2i and
 /// 2i + 1 are the low and high nibbles of one 32 bytes.
 pub(super) fn q4(block: &[u8], run: usize) -> Codes {
     let (scale, offset) = scale_and_offset(block, run);
@@ -63,7 +63,7 @@ pub(super) fn q4(block: &[u8], run: usize) -> Codes {
     Codes::even(code, 0, scale, offset)
 }
 
-/// Q5_K: as Q4_K, with 32 bytes of fifth bits before the nibbles; bit `run` belongs to a run.
+/// `Q5_K`: as `Q4_K`, with 32 bytes of fifth bits before the nibbles; bit `run` belongs to a run.
 pub(super) fn q5(block: &[u8], run: usize) -> Codes {
     let (scale, offset) = scale_and_offset(block, run);
     let code = std::array::from_fn(|k| {
@@ -73,7 +73,7 @@ pub(super) fn q5(block: &[u8], run: usize) -> Codes {
     Codes::even(code, 0, scale, offset)
 }
 
-/// Q6_K: 128 bytes of low nibbles, 64 bytes of upper 2 bits, 16 signed scales, f16 scale. In each
+/// `Q6_K`: 128 bytes of low nibbles, 64 bytes of upper 2 bits, 16 signed scales, f16 scale. In each
 /// half of 128 values, runs 0 and 1 are the low nibbles of 64 bytes and runs 2 and 3 the high ones.
 pub(super) fn q6(block: &[u8], run: usize) -> Codes {
     let d = f16_at(block, 208);

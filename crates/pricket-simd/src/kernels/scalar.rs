@@ -3,6 +3,7 @@
 use half::f16;
 
 use super::Table;
+use super::walk::{self, PASS};
 use crate::activations::{Run, TILE};
 use crate::matmul::Product;
 use crate::ops::bodies;
@@ -26,51 +27,28 @@ pub(super) fn table() -> Table {
 }
 
 fn matvec(panel: &Panel<'_>, runs: &[Run<1>], out: &mut [f32]) {
-    for (lines, out) in panel.lines.chunks_exact(panel.group_lines).zip(out.chunks_mut(GROUP_ROWS))
-    {
-        let [sums] = group(panel.layout, lines, runs, 1);
-        for (place, sum) in out.iter_mut().zip(sums) {
-            *place = sum;
-        }
-    }
+    walk::vector(panel, out, |lines| {
+        let mut sums = [[0.0; GROUP_ROWS]];
+        add_runs(panel.layout, lines, runs, 0, &mut sums);
+        sums[0]
+    });
 }
 
 fn matmul(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
-    for (index, lines) in panel.lines.chunks_exact(panel.group_lines).enumerate() {
-        let sums = group(panel.layout, lines, runs, out.tokens);
-        store(panel, index, &sums, out.data, out.stride, out.tokens);
-    }
+    let per_unit = panel.layout.unit().1 / 32;
+    walk::tile(panel, runs, per_unit, out, |lines, runs, pass, tokens, sums| {
+        add_runs(panel.layout, lines, runs, pass * PASS, &mut sums[..tokens]);
+    });
 }
 
-/// Writes the sums of group `index` for the tokens that count.
-fn store(
-    panel: &Panel<'_>,
-    index: usize,
-    sums: &[[f32; 16]; TILE],
-    data: &mut [f32],
-    stride: usize,
-    tokens: usize,
-) {
-    let first = index * GROUP_ROWS;
-    let rows = panel.rows.saturating_sub(first).min(GROUP_ROWS);
-    for (token, sums) in sums.iter().take(tokens).enumerate() {
-        let start = token * stride + first;
-        for (place, sum) in
-            data.get_mut(start..start + rows).unwrap_or_default().iter_mut().zip(sums)
-        {
-            *place = *sum;
-        }
-    }
-}
-
-/// 16 rows times the first `tokens` tokens.
-fn group<const T: usize>(
+/// Adds 16 rows times the tokens from `first` on to `sums`.
+fn add_runs<const T: usize>(
     layout: Layout,
     lines: &[Line],
     runs: &[Run<T>],
-    tokens: usize,
-) -> [[f32; 16]; T] {
-    let mut sums = [[0.0f32; 16]; T];
+    first: usize,
+    sums: &mut [[f32; GROUP_ROWS]],
+) {
     let halves = matches!(layout, Layout::WideHalves | Layout::WideHalvesOffset);
     let offsets = matches!(
         layout,
@@ -80,7 +58,7 @@ fn group<const T: usize>(
     let count = lines.len() / unit_lines * unit_cols / 32;
     for (index, run) in runs.iter().take(count).enumerate() {
         let weights = WeightRun::open(layout, lines, index);
-        for (t, sums) in sums.iter_mut().enumerate().take(tokens) {
+        for (t, sums) in (first..T).zip(sums.iter_mut()) {
             let q: [[u8; 4]; 8] = run.q[t].map(i32::to_le_bytes);
             let dots = half_dots(&weights.code, &q);
             let corrected = [run.low_sum[t], run.sum[t] - run.low_sum[t]];
@@ -103,7 +81,6 @@ fn group<const T: usize>(
             }
         }
     }
-    sums
 }
 
 /// The integer products of 16 rows and one token over columns 0..16 and 16..32.
@@ -137,32 +114,29 @@ fn each_column(layout: Layout, lines: &[Line], mut step: impl FnMut(usize, [f32;
 }
 
 fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
-    for (lines, out) in panel.lines.chunks_exact(panel.group_lines).zip(out.chunks_mut(GROUP_ROWS))
-    {
-        let mut sums = [0.0f32; 16];
+    walk::vector(panel, out, |lines| {
+        let mut sums = [0.0; GROUP_ROWS];
         each_column(panel.layout, lines, |column, weights| {
             let value = x.get(column).copied().unwrap_or_default();
             for (sum, w) in sums.iter_mut().zip(weights) {
                 *sum = w.mul_add(value, *sum);
             }
         });
-        for (place, sum) in out.iter_mut().zip(sums) {
-            *place = sum;
-        }
-    }
+        sums
+    });
 }
 
 fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
-    for (index, lines) in panel.lines.chunks_exact(panel.group_lines).enumerate() {
-        let mut sums = [[0.0f32; 16]; TILE];
+    let per_unit = panel.layout.unit().1;
+    walk::tile(panel, x, per_unit, out, |lines, x, pass, tokens, sums| {
         each_column(panel.layout, lines, |column, weights| {
             let values = x.get(column).copied().unwrap_or([0.0; TILE]);
-            for (sums, value) in sums.iter_mut().zip(values).take(out.tokens) {
+            let values = values.iter().skip(pass * PASS);
+            for (sums, value) in sums.iter_mut().zip(values).take(tokens) {
                 for (sum, w) in sums.iter_mut().zip(weights) {
-                    *sum = w.mul_add(value, *sum);
+                    *sum = w.mul_add(*value, *sum);
                 }
             }
         });
-        store(panel, index, &sums, out.data, out.stride, out.tokens);
-    }
+    });
 }

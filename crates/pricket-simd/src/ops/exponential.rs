@@ -1,5 +1,4 @@
 //! The exponential function in singles.
-#![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
 
 /// Adding this to a value below 2^22 leaves its nearest integer in the low bits of the sum.
 pub(crate) const ROUNDER: f32 = 12_582_912.0; // 1.5 * 2^23

@@ -66,7 +66,7 @@ pub(crate) fn dot<K: Copy + Default>(
     b: &[K],
     widen: impl Fn(&[K; LANES]) -> [f32; LANES],
 ) -> f32 {
-    fold(a, b, widen, |x, y, sum| x.mul_add(y, sum))
+    fold(a, b, widen, f32::mul_add)
 }
 
 /// The sum of squared differences.

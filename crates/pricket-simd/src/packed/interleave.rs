@@ -22,7 +22,7 @@ pub(super) fn pack_group(
                 put_blocks(layout, bytes, format.block_bytes(), row, lines);
             }
             Layout::Wide | Layout::WideOffset | Layout::WideHalves | Layout::WideHalvesOffset => {
-                put_wide(format, layout, bytes, row, lines)
+                put_wide(format, layout, bytes, row, lines);
             }
         }
     }
@@ -47,7 +47,7 @@ fn put_halves(halves: &[[u8; 2]], row: usize, lines: &mut [Line]) {
     }
 }
 
-/// Q4_0, Q4_1 and Q8_0: two blocks of 32 make a unit; f16 scales (and offsets) come first.
+/// `Q4_0`, `Q4_1` and `Q8_0`: two blocks of 32 make a unit; f16 scales (and offsets) come first.
 fn put_blocks(layout: Layout, bytes: &[u8], block_bytes: usize, row: usize, lines: &mut [Line]) {
     let (unit_lines, _) = layout.unit();
     let heads = if layout == Layout::NibbleOffset { 2 } else { 1 };
@@ -66,7 +66,7 @@ fn put_blocks(layout: Layout, bytes: &[u8], block_bytes: usize, row: usize, line
     }
 }
 
-/// Q4_K: the 6-bit scales and offsets are opened to bytes; the nibbles are kept as they are.
+/// `Q4_K`: the 6-bit scales and offsets are opened to bytes; the nibbles are kept as they are.
 fn put_super_blocks(bytes: &[u8], row: usize, lines: &mut [Line]) {
     let (unit_lines, _) = Layout::NibbleSuper.unit();
     for (index, block) in bytes.chunks_exact(Format::Q4K.block_bytes()).enumerate() {

@@ -43,22 +43,22 @@ impl Line {
 /// Where a unit is longer than a format's block, the last unit is filled up with blocks of zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layout {
-    /// Q4_0, 64 columns: a line of scales (2 x 16 f16), 8 lines of nibbles. Zero is 8.
+    /// `Q4_0`, 64 columns: a line of scales (2 x 16 f16), 8 lines of nibbles. Zero is 8.
     Nibble,
-    /// Q4_1, 64 columns: scales, offsets, 8 lines of nibbles.
+    /// `Q4_1`, 64 columns: scales, offsets, 8 lines of nibbles.
     NibbleOffset,
-    /// Q8_0, 64 columns: scales, 16 lines of bytes. Zero is 128.
+    /// `Q8_0`, 64 columns: scales, 16 lines of bytes. Zero is 128.
     Byte,
-    /// Q4_K, 256 columns: a line of scale and offset multipliers, 4 lines with the scales and
+    /// `Q4_K`, 256 columns: a line of scale and offset multipliers, 4 lines with the scales and
     /// offsets of 8 runs as bytes, 32 lines of nibbles.
     NibbleSuper,
-    /// Q5_0, 32 columns: a line of f32 scales, 8 lines of bytes. Zero is 16.
+    /// `Q5_0`, 32 columns: a line of f32 scales, 8 lines of bytes. Zero is 16.
     Wide,
-    /// Q5_1 and Q5_K, 32 columns: f32 scales, f32 offsets, 8 lines of bytes.
+    /// `Q5_1` and `Q5_K`, 32 columns: f32 scales, f32 offsets, 8 lines of bytes.
     WideOffset,
-    /// Q3_K and Q6_K, 32 columns: two lines of f32 scales, 8 lines of bytes. Zero is 32.
+    /// `Q3_K` and `Q6_K`, 32 columns: two lines of f32 scales, 8 lines of bytes. Zero is 32.
     WideHalves,
-    /// Q2_K, 32 columns: two lines of f32 scales, two of f32 offsets, 8 lines of bytes.
+    /// `Q2_K`, 32 columns: two lines of f32 scales, two of f32 offsets, 8 lines of bytes.
     WideHalvesOffset,
     /// F32, 1 column: a line of singles.
     Single,

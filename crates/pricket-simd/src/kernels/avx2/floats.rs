@@ -1,0 +1,105 @@
+//! Float weights times float activations: one sum per row and token, in the order of the columns.
+
+use core::arch::x86_64::{
+    __m128i, __m256, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
+};
+use std::array::from_fn;
+
+use bytemuck::must_cast;
+
+use crate::activations::TILE;
+use crate::kernels::walk::{self, Sums};
+use crate::matmul::Product;
+use crate::packed::{Layout, Line, Panel};
+
+/// One column of 16 rows.
+type Column = [__m256; 2];
+
+/// One token.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
+    walk::vector(panel, out, |lines| match panel.layout {
+        Layout::Half => row_sums::<2>(lines, x, |line| half(line)),
+        Layout::UpperHalf => row_sums::<2>(lines, x, |line| upper_half(line)),
+        _ => row_sums::<1>(lines, x, |line| [must_cast(line.0)]),
+    });
+}
+
+/// Up to 16 tokens.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
+    let per_unit = panel.layout.unit().1;
+    walk::tile(panel, x, per_unit, out, |lines, x, pass, tokens, sums| {
+        for quad in 0..tokens.div_ceil(4) {
+            match panel.layout {
+                Layout::Half => add_quad::<2>(lines, x, pass, quad, sums, |line| half(line)),
+                Layout::UpperHalf => {
+                    add_quad::<2>(lines, x, pass, quad, sums, |line| upper_half(line));
+                }
+                _ => add_quad::<1>(lines, x, pass, quad, sums, |line| [must_cast(line.0)]),
+            }
+        }
+    });
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn half(line: &Line) -> [Column; 2] {
+    let quarters: [[__m128i; 2]; 2] = must_cast(line.0);
+    quarters.map(|column| [_mm256_cvtph_ps(column[0]), _mm256_cvtph_ps(column[1])])
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn upper_half(line: &Line) -> [Column; 2] {
+    let quarters: [[__m128i; 2]; 2] = must_cast(line.0);
+    quarters.map(|column| {
+        from_fn(|rows| {
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(column[rows])))
+        })
+    })
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn row_sums<const COLS: usize>(
+    lines: &[Line],
+    x: &[f32],
+    open: impl Fn(&Line) -> [Column; COLS],
+) -> [f32; 16] {
+    let mut sums = [_mm256_setzero_ps(); 2];
+    for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
+        for (column, x) in open(line).into_iter().zip(x) {
+            for (sum, weights) in sums.iter_mut().zip(column) {
+                *sum = _mm256_fmadd_ps(weights, _mm256_set1_ps(*x), *sum);
+            }
+        }
+    }
+    must_cast(sums)
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn add_quad<const COLS: usize>(
+    lines: &[Line],
+    x: &[[f32; TILE]],
+    pass: usize,
+    quad: usize,
+    sums: &mut Sums,
+    open: impl Fn(&Line) -> [Column; COLS],
+) {
+    let sums = &mut sums.as_chunks_mut::<4>().0[quad & 1];
+    let mut acc: [Column; 4] = must_cast(*sums);
+    for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
+        for (column, x) in open(line).into_iter().zip(x) {
+            let x = &x.as_chunks::<4>().0[(2 * pass + quad) & 3];
+            for (acc, x) in acc.iter_mut().zip(x) {
+                for (acc, weights) in acc.iter_mut().zip(column) {
+                    *acc = _mm256_fmadd_ps(weights, _mm256_set1_ps(*x), *acc);
+                }
+            }
+        }
+    }
+    *sums = must_cast(acc);
+}

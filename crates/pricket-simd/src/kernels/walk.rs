@@ -1,0 +1,99 @@
+//! The walk over groups, slabs of columns and tokens that every level shares.
+#![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
+
+use crate::activations::TILE;
+use crate::matmul::Product;
+use crate::packed::{GROUP_ROWS, Line, Panel};
+
+/// Tokens of one pass of a tile kernel: 8 sums, 8 lines of codes and 4 products in flight fill the
+/// 32 registers of AVX-512.
+pub(super) const PASS: usize = 8;
+
+/// The sums of one pass: 16 rows for each token.
+pub(super) type Sums = [[f32; GROUP_ROWS]; PASS];
+
+/// Activations (in bytes) of one slab of columns: half of a 32 KiB first-level cache, so that they
+/// stay there while the groups of rows stream past.
+const SLAB_BYTES: usize = 16 * 1024;
+
+/// One token: `sums_of` gives the 16 sums of a group.
+#[inline(always)]
+pub(super) fn vector(
+    panel: &Panel<'_>,
+    out: &mut [f32],
+    sums_of: impl Fn(&[Line]) -> [f32; GROUP_ROWS],
+) {
+    for (lines, places) in
+        panel.lines.chunks_exact(panel.group_lines).zip(out.chunks_mut(GROUP_ROWS))
+    {
+        put(places, &sums_of(lines));
+    }
+}
+
+/// A tile of tokens. `activations` has `per_unit` entries for each unit of columns. `add` adds a
+/// slab of columns to the sums of one pass: lines, activations, index of the pass, tokens in it.
+#[inline(always)]
+pub(super) fn tile<A>(
+    panel: &Panel<'_>,
+    activations: &[A],
+    per_unit: usize,
+    out: Product<'_>,
+    add: impl Fn(&[Line], &[A], usize, usize, &mut Sums),
+) {
+    let (unit_lines, _) = panel.layout.unit();
+    let units = panel.group_lines / unit_lines;
+    let slab_max = (SLAB_BYTES / (per_unit * size_of::<A>())).max(1);
+    let slab = units.div_ceil(units.div_ceil(slab_max).max(1)).max(1);
+    let Product { data, stride, tokens } = out;
+    for first in (0..units).step_by(slab) {
+        let last = (first + slab).min(units);
+        let part = activations.get(first * per_unit..last * per_unit).unwrap_or_default();
+        for (index, lines) in panel.lines.chunks_exact(panel.group_lines).enumerate() {
+            let lines = lines.get(first * unit_lines..last * unit_lines).unwrap_or_default();
+            let row = index * GROUP_ROWS;
+            let rows = panel.rows.saturating_sub(row).min(GROUP_ROWS);
+            for pass in 0..tokens.min(TILE).div_ceil(PASS) {
+                let count = (tokens - pass * PASS).min(PASS);
+                let at = |token: usize| {
+                    let start = (pass * PASS + token) * stride + row;
+                    start..start + rows
+                };
+                let mut sums = [[0.0; GROUP_ROWS]; PASS];
+                if first > 0 {
+                    // The sums so far wait in the output: a single goes there and back unchanged.
+                    for (token, sums) in sums.iter_mut().enumerate().take(count) {
+                        take(data.get(at(token)).unwrap_or_default(), sums);
+                    }
+                }
+                add(lines, part, pass, count, &mut sums);
+                for (token, sums) in sums.iter().enumerate().take(count) {
+                    put(data.get_mut(at(token)).unwrap_or_default(), sums);
+                }
+            }
+        }
+    }
+}
+
+/// Copies as many of 16 sums as there are places.
+#[inline(always)]
+fn put(places: &mut [f32], sums: &[f32; GROUP_ROWS]) {
+    if let Ok(full) = <&mut [f32; GROUP_ROWS]>::try_from(&mut *places) {
+        *full = *sums;
+    } else {
+        for (place, sum) in places.iter_mut().zip(sums) {
+            *place = *sum;
+        }
+    }
+}
+
+/// Copies up to 16 places into the sums.
+#[inline(always)]
+fn take(places: &[f32], sums: &mut [f32; GROUP_ROWS]) {
+    if let Ok(full) = <&[f32; GROUP_ROWS]>::try_from(places) {
+        *sums = *full;
+    } else {
+        for (place, sum) in places.iter().zip(sums) {
+            *sum = *place;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! One block of each format, as ggml's `dequantize_row_*` reads it.
+
+use half::{bf16, f16};
+
+use crate::Format;
+
+fn half(block: &[u8], at: usize) -> f64 {
+    f16::from_le_bytes([block[at], block[at + 1]]).to_f64()
+}
+
+/// Reads one whole block into as many values as it holds.
+pub(super) fn read(format: Format, block: &[u8], y: &mut [f64]) {
+    match format {
+        Format::F32 => {
+            y[0] = f64::from(f32::from_le_bytes([block[0], block[1], block[2], block[3]]));
+        }
+        Format::F16 => y[0] = half(block, 0),
+        Format::Bf16 => y[0] = bf16::from_le_bytes([block[0], block[1]]).to_f64(),
+        Format::Q4_0 => small(&block[2..], None, |q| half(block, 0) * (q - 8.0), y),
+        Format::Q4_1 => {
+            small(&block[4..], None, |q| half(block, 0) * q + half(block, 2), y);
+        }
+        Format::Q5_0 => {
+            small(&block[6..], Some(&block[2..6]), |q| half(block, 0) * (q - 16.0), y);
+        }
+        Format::Q5_1 => {
+            small(&block[8..], Some(&block[4..8]), |q| half(block, 0) * q + half(block, 2), y);
+        }
+        Format::Q8_0 => {
+            for (y, q) in y.iter_mut().zip(&block[2..]) {
+                *y = half(block, 0) * f64::from(q.cast_signed());
+            }
+        }
+        Format::Q2K => q2(block, y),
+        Format::Q3K => q3(block, y),
+        Format::Q4K => q45(block, &block[16..], None, y),
+        Format::Q5K => q45(block, &block[48..], Some(&block[16..48]), y),
+        Format::Q6K => q6(block, y),
+    }
+}
+
+/// 32 nibbles, low ones first, with an optional fifth bit each.
+fn small(codes: &[u8], fifth: Option<&[u8]>, value: impl Fn(f64) -> f64, y: &mut [f64]) {
+    let bits = fifth.map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+    for j in 0..16 {
+        let low = u32::from(codes[j] & 0x0f) | ((bits >> j) << 4 & 0x10);
+        let high = u32::from(codes[j] >> 4) | ((bits >> (j + 12)) & 0x10);
+        y[j] = value(f64::from(low));
+        y[j + 16] = value(f64::from(high));
+    }
+}
+
+fn q2(block: &[u8], y: &mut [f64]) {
+    let (scales, codes) = (&block[..16], &block[16..80]);
+    let (d, dmin) = (half(block, 80), half(block, 82));
+    let (mut is, mut at) = (0, 0);
+    for q in [&codes[..32], &codes[32..]] {
+        for shift in [0, 2, 4, 6] {
+            for part in [0, 16] {
+                let (scale, min) = (scales[is] & 0x0f, scales[is] >> 4);
+                is += 1;
+                for l in 0..16 {
+                    let code = (q[part + l] >> shift) & 3;
+                    y[at] = d * f64::from(scale) * f64::from(code) - dmin * f64::from(min);
+                    at += 1;
+                }
+            }
+        }
+    }
+}
+
+fn q3(block: &[u8], y: &mut [f64]) {
+    let (mask, codes, packed) = (&block[..32], &block[32..96], &block[96..108]);
+    let d = half(block, 108);
+    // The 16 scales of 6 bits, word by word as ggml unpacks them.
+    let word = |i: usize| {
+        u32::from_le_bytes([packed[4 * i], packed[4 * i + 1], packed[4 * i + 2], packed[4 * i + 3]])
+    };
+    let (low, two) = (0x0f0f_0f0f_u32, 0x0303_0303_u32);
+    let high = word(2);
+    let words = [
+        (word(0) & low) | ((high & two) << 4),
+        (word(1) & low) | (((high >> 2) & two) << 4),
+        ((word(0) >> 4) & low) | (((high >> 4) & two) << 4),
+        ((word(1) >> 4) & low) | (((high >> 6) & two) << 4),
+    ];
+    let scales: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    let (mut is, mut at, mut bit) = (0, 0, 1u8);
+    for q in [&codes[..32], &codes[32..]] {
+        for shift in [0, 2, 4, 6] {
+            for part in [0, 16] {
+                let scale = d * (f64::from(scales[is]) - 32.0);
+                is += 1;
+                for l in part..part + 16 {
+                    let less = if mask[l] & bit == 0 { 4.0 } else { 0.0 };
+                    y[at] = scale * (f64::from((q[l] >> shift) & 3) - less);
+                    at += 1;
+                }
+            }
+            bit = bit.wrapping_shl(1);
+        }
+    }
+}
+
+/// `Q4_K` and `Q5_K` differ in the fifth bits only.
+fn q45(block: &[u8], codes: &[u8], fifth: Option<&[u8]>, y: &mut [f64]) {
+    let (d, dmin) = (half(block, 0), half(block, 2));
+    let s = &block[4..16];
+    let pair = |j: usize| {
+        if j < 4 {
+            (s[j] & 63, s[j + 4] & 63)
+        } else {
+            ((s[j + 4] & 0x0f) | ((s[j - 4] >> 6) << 4), (s[j + 4] >> 4) | ((s[j] >> 6) << 4))
+        }
+    };
+    for (j, y) in y.chunks_exact_mut(32).enumerate() {
+        let (scale, min) = pair(j);
+        for (l, y) in y.iter_mut().enumerate() {
+            let byte = codes[32 * (j / 2) + l];
+            let low = if j % 2 == 0 { byte & 0x0f } else { byte >> 4 };
+            let high = fifth.map_or(0, |bits| if bits[l] & (1 << j) == 0 { 0 } else { 16 });
+            *y = d * f64::from(scale) * f64::from(low + high) - dmin * f64::from(min);
+        }
+    }
+}
+
+fn q6(block: &[u8], y: &mut [f64]) {
+    let d = half(block, 208);
+    for (n, y) in y.chunks_exact_mut(128).enumerate() {
+        let ql = &block[64 * n..];
+        let qh = &block[128 + 32 * n..];
+        let sc = &block[192 + 8 * n..];
+        for l in 0..32 {
+            let codes = [
+                (ql[l] & 0x0f) | ((qh[l] & 3) << 4),
+                (ql[l + 32] & 0x0f) | (((qh[l] >> 2) & 3) << 4),
+                (ql[l] >> 4) | (((qh[l] >> 4) & 3) << 4),
+                (ql[l + 32] >> 4) | (((qh[l] >> 6) & 3) << 4),
+            ];
+            for (part, code) in codes.into_iter().enumerate() {
+                let scale = d * f64::from(sc[l / 16 + 2 * part].cast_signed());
+                y[l + 32 * part] = scale * (f64::from(code) - 32.0);
+            }
+        }
+    }
+}

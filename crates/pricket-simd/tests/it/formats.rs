@@ -1,0 +1,105 @@
+//! Files' blocks to numbers, and to packed weights and back.
+
+use pricket_simd::{Format, PackedMatrix, Packer, dequantize_row, reference};
+
+use crate::material::{KINDS, Kind, Random, bits, weights};
+
+#[test]
+fn every_format_reads_as_its_specification_words_it() {
+    let mut random = Random::new(1);
+    for format in Format::ALL {
+        for kind in KINDS {
+            let cols = 512;
+            let bytes = weights(format, 3, cols, kind, &mut random);
+            for row in bytes.chunks_exact(format.row_bytes(cols).unwrap()) {
+                let mut ours = vec![0.0f32; cols];
+                let mut plain = vec![0.0f64; cols];
+                dequantize_row(format, row, &mut ours).unwrap();
+                reference::dequantize(format, row, &mut plain).unwrap();
+                let greatest = plain.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+                for (k, (ours, plain)) in ours.iter().zip(&plain).enumerate() {
+                    // Two f32 roundings: of the scaled code and of the offset's addition.
+                    let error = (f64::from(*ours) - plain).abs();
+                    assert!(error <= greatest * 2e-7, "{format} {kind:?} {k}: {ours} {plain}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_of_each_format_is_what_the_arithmetic_says() {
+    // One block each, computed by hand: d = 0.5, m = 0.25, all code bytes 0x21 (or as said).
+    let half = |v: f32| half::f16::from_f32(v).to_le_bytes();
+    let mut out = vec![0.0f32; 32];
+    let q4_0 = [&half(0.5)[..], &[0x21; 16]].concat();
+    dequantize_row(Format::Q4_0, &q4_0, &mut out).unwrap();
+    assert_eq!((out[0], out[15], out[16], out[31]), (-3.5, -3.5, -3.0, -3.0));
+    let q4_1 = [&half(0.5)[..], &half(0.25), &[0x21; 16]].concat();
+    dequantize_row(Format::Q4_1, &q4_1, &mut out).unwrap();
+    assert_eq!((out[0], out[16]), (0.75, 1.25));
+    let q5_0 = [&half(0.5)[..], &[1, 0, 0, 0x80], &[0x21; 16]].concat();
+    dequantize_row(Format::Q5_0, &q5_0, &mut out).unwrap();
+    assert_eq!((out[0], out[1], out[30], out[31]), (0.5, -7.5, -7.0, 1.0));
+    let q8_0 = [&half(0.5)[..], &[0xff; 32]].concat();
+    dequantize_row(Format::Q8_0, &q8_0, &mut out).unwrap();
+    assert_eq!(out, [-0.5; 32]);
+    let mut out = vec![0.0f32; 256];
+    let mut q6 = vec![0u8; 210];
+    q6[192..208].fill(2);
+    q6[208..].copy_from_slice(&half(0.5));
+    dequantize_row(Format::Q6K, &q6, &mut out).unwrap();
+    assert_eq!(out, [-32.0; 256]);
+}
+
+#[test]
+fn a_packed_row_has_the_bits_of_the_files_row() {
+    let mut random = Random::new(2);
+    for format in Format::ALL {
+        for kind in KINDS {
+            for rows in [1, 15, 16, 17, 33] {
+                let step = format.block_len().max(1);
+                for cols in [step, 3 * step, 8 * step] {
+                    let bytes = weights(format, rows, cols, kind, &mut random);
+                    let packed = PackedMatrix::pack(format, rows, cols, &bytes).unwrap();
+                    assert_eq!(packed.groups(), rows.div_ceil(16));
+                    for (row, file) in
+                        bytes.chunks_exact(format.row_bytes(cols).unwrap()).enumerate()
+                    {
+                        let (mut a, mut b) = (vec![0.0; cols], vec![1.0; cols]);
+                        dequantize_row(format, file, &mut a).unwrap();
+                        packed.row_into(row, &mut b).unwrap();
+                        assert_eq!(bits(&a), bits(&b), "{format} {kind:?} row {row} cols {cols}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn packing_in_pieces_gives_the_same_matrix() {
+    let mut random = Random::new(3);
+    let (rows, cols) = (53, 512);
+    for format in Format::ALL {
+        let row_bytes = format.row_bytes(cols).unwrap();
+        let bytes = weights(format, rows, cols, Kind::Random, &mut random);
+        let whole = PackedMatrix::pack(format, rows, cols, &bytes).unwrap();
+        let mut packer = Packer::new(format, rows, cols).unwrap();
+        let mut rest = &bytes[..];
+        for step in [1, 0, 2, 16, 5, 17, 3, 9] {
+            let (head, tail) = rest.split_at(step * row_bytes);
+            packer.push_rows(head).unwrap();
+            rest = tail;
+        }
+        assert!(rest.is_empty(), "the steps cover every row");
+        let pieces = packer.finish().unwrap();
+        assert_eq!(whole.bytes(), pieces.bytes());
+        for row in 0..rows {
+            let (mut a, mut b) = (vec![0.0; cols], vec![1.0; cols]);
+            whole.row_into(row, &mut a).unwrap();
+            pieces.row_into(row, &mut b).unwrap();
+            assert_eq!(bits(&a), bits(&b), "{format} row {row}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The public contract of the kernels: every level, every shape, held to the plain definition.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and reports errors aloud"
+)]
+
+mod formats;
+mod levels;
+mod logits;
+mod material;
+mod products;
+mod refusals;
+mod similarity;
+mod vectors;

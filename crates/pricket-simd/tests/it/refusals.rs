@@ -1,0 +1,154 @@
+//! Wrong lengths and shapes end in typed errors, and nothing panics.
+
+use half::f16;
+use pricket_simd::{
+    ActKind, Activations, Format, Head, Kernels, PackedMatrix, Packer, RopePairing, SimdError,
+    dequantize_row, matmul,
+};
+use proptest::prelude::*;
+
+fn kernels() -> &'static Kernels {
+    Kernels::detect().unwrap()
+}
+
+#[test]
+fn wrong_lengths_are_refused_by_every_vector_operation() {
+    let k = kernels();
+    let (a, b) = ([1.0f32; 4], [1.0f32; 5]);
+    let mut out = [0.0f32; 4];
+    let mut halves = [f16::ZERO; 5];
+    let refused = [
+        k.dot(&a, &b).map(drop),
+        k.add_assign(&mut out, &b),
+        k.axpy(&mut out, 2.0, &b),
+        k.rms_norm(&a, &b, 1e-5, &mut out),
+        k.rms_norm(&b, &b, 1e-5, &mut out),
+        k.silu_mul(&a, &b, &mut out),
+        k.silu_mul(&b, &b, &mut out),
+        k.rope(&mut out, &a, &a, RopePairing::Half),
+        k.rope(&mut out, &a[..2], &a[..1], RopePairing::Interleaved),
+        k.narrow(&a, &mut halves),
+        k.widen(&halves, &mut out),
+        k.attend(&Head::new(&a, &b, &b, 4, 2), &mut [0.0; 2], &mut out),
+        k.attend(&Head::new(&a, &b, &b, 4, 1), &mut [0.0; 0], &mut out),
+        k.attend(&Head::new(&a, &b, &b, 4, 1), &mut [0.0; 1], &mut out[..3]),
+        k.attend(&Head::new(&a, &b, &b, 3, 1), &mut [0.0; 1], &mut out),
+        k.attend(&Head::new(&a, &b, &b[..3], 4, 1), &mut [0.0; 1], &mut out),
+    ];
+    for (index, result) in refused.into_iter().enumerate() {
+        let error = result.expect_err(&format!("operation {index} must refuse"));
+        assert!(matches!(error, SimdError::LengthMismatch { .. }), "{index}: {error}");
+        assert_eq!(error.code(), "simd_length_mismatch");
+    }
+    assert_eq!(out, [0.0; 4], "a refused operation writes nothing");
+    let head = Head::new(&a, &b, &b, 4, 0);
+    assert!(matches!(k.attend(&head, &mut [], &mut out), Err(SimdError::Empty { .. })));
+    let far = Head::new(&a, &b, &b, usize::MAX, usize::MAX);
+    assert!(k.attend(&far, &mut [], &mut out).is_err());
+}
+
+#[test]
+fn matrices_that_cannot_be_are_refused() {
+    for format in Format::ALL {
+        let block = format.block_len();
+        if block > 1 {
+            let refused = Packer::new(format, 4, block + 1);
+            assert!(matches!(refused, Err(SimdError::ColumnsUnaligned { .. })));
+        }
+        assert!(matches!(Packer::new(format, 0, block), Err(SimdError::Empty { .. })));
+        assert!(Packer::new(format, 4, 0).is_err());
+        for (rows, cols) in [
+            (usize::MAX, block),
+            (1, usize::MAX / block * block),
+            (usize::MAX / 2, 1 << 40),
+            (1 << 40, 1 << 30),
+        ] {
+            let error = Packer::new(format, rows, cols).expect_err("too large");
+            assert!(
+                matches!(error, SimdError::SizeOverflow { .. } | SimdError::OutOfMemory { .. }),
+                "{format} {rows} {cols}: {error}"
+            );
+        }
+        let row = vec![0u8; format.row_bytes(block).unwrap()];
+        let short = PackedMatrix::pack(format, 2, block, &row);
+        assert!(matches!(short, Err(SimdError::LengthMismatch { .. })));
+        let mut packer = Packer::new(format, 1, block).unwrap();
+        assert!(packer.push_rows(&row[1..]).is_err());
+        packer.push_rows(&row).unwrap();
+        assert!(matches!(packer.push_rows(&row), Err(SimdError::OutOfRange { .. })));
+        let matrix = packer.finish().unwrap();
+        let mut out = vec![0.0; block];
+        assert!(matches!(matrix.row_into(1, &mut out), Err(SimdError::OutOfRange { .. })));
+        assert!(matrix.row_into(0, &mut []).is_err());
+        assert!(dequantize_row(format, &row, &mut vec![0.0; 2 * block]).is_err());
+    }
+}
+
+#[test]
+fn products_of_wrong_shapes_are_refused() {
+    let k = kernels();
+    let w = PackedMatrix::pack(Format::Q8_0, 20, 64, &vec![0; 20 * 68]).unwrap();
+    let mut act = Activations::with_capacity(2, 64);
+    let mut out = vec![5.0f32; 64];
+    assert!(matmul(k, &w, 0..2, &act, &mut out, 20).is_err(), "nothing was set yet");
+    act.set(k, ActKind::F32, &[0.0; 64], 1, 64).unwrap();
+    let refused = matmul(k, &w, 0..2, &act, &mut out, 20);
+    assert!(matches!(refused, Err(SimdError::ActivationKindMismatch { .. })));
+    act.set(k, ActKind::Q8, &[0.0; 96], 1, 96).unwrap();
+    assert!(matmul(k, &w, 0..2, &act, &mut out, 20).is_err(), "other columns");
+    act.set(k, ActKind::Q8, &[0.0; 128], 2, 64).unwrap();
+    for (groups, room, stride) in
+        [(0..3, 64, 20), (1..4, 64, 20), (2..1, 64, 20), (0..2, 39, 20), (0..2, 64, 19)]
+    {
+        let refused = matmul(k, &w, groups.clone(), &act, &mut out[..room], stride);
+        assert!(refused.is_err(), "{groups:?} {room} {stride}");
+    }
+    assert!(matmul(k, &w, 0..2, &act, &mut out, usize::MAX).is_err());
+    assert_eq!(out, [5.0; 64], "a refused product writes nothing");
+    matmul(k, &w, 1..1, &act, &mut [], 0).unwrap();
+    matmul(k, &w, 0..2, &act, &mut out[..40], 20).unwrap();
+    assert_eq!(&out[..40], [0.0; 40]);
+}
+
+#[test]
+fn activations_of_wrong_shapes_are_refused() {
+    let k = kernels();
+    let mut act = Activations::with_capacity(4, 64);
+    assert!(act.set(k, ActKind::Q8, &[0.0; 48], 1, 48).is_err());
+    assert!(act.set(k, ActKind::Q8, &[0.0; 64], 2, 64).is_err());
+    assert!(act.set(k, ActKind::F32, &[], 0, 64).is_err());
+    assert!(act.set(k, ActKind::F32, &[], 64, 0).is_err());
+    assert!(act.set(k, ActKind::F32, &[], usize::MAX, 2).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Any bytes are some matrix: no level panics, and all agree.
+    #[test]
+    fn arbitrary_bytes_multiply_alike(
+        seed in any::<u64>(),
+        format in 3usize..Format::ALL.len(),
+        rows in 1usize..40,
+        blocks in 1usize..6,
+        tokens in 1usize..20,
+    ) {
+        let format = Format::ALL[format];
+        let cols = blocks * format.block_len();
+        let mut random = crate::material::Random::new(seed);
+        let bytes = random.bytes(rows * format.row_bytes(cols).unwrap());
+        let packed = PackedMatrix::pack(format, rows, cols, &bytes).unwrap();
+        let x = random.bells(tokens * cols);
+        let mut first: Option<Vec<f32>> = None;
+        for kernels in Kernels::available() {
+            let mut act = Activations::with_capacity(tokens, cols);
+            act.set(kernels, ActKind::Q8, &x, tokens, cols).unwrap();
+            let mut out = vec![0.0; tokens * rows];
+            matmul(kernels, &packed, 0..packed.groups(), &act, &mut out, rows).unwrap();
+            let first = first.get_or_insert_with(|| out.clone());
+            for (a, b) in first.iter().zip(&out) {
+                prop_assert!(a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()));
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Operations on vectors: every level against the definition, and against each other bit by bit.
+
+use half::f16;
+use pricket_simd::{Head, Kernels, Level, RopePairing, SimdError, reference};
+
+use crate::material::{Random, bits, levels, wide};
+
+/// Lengths around every multiple of a register.
+const LENGTHS: [usize; 15] = [1, 2, 3, 15, 16, 17, 31, 33, 63, 64, 65, 127, 576, 1025, 4096];
+
+fn close(ours: &[f32], plain: &[f64], bound: f64, what: &str) {
+    assert_eq!(ours.len(), plain.len());
+    for (i, (ours, plain)) in ours.iter().zip(plain).enumerate() {
+        let error = (f64::from(*ours) - plain).abs() / plain.abs().max(1.0);
+        assert!(error <= bound, "{what} {i}: {ours} against {plain}");
+    }
+}
+
+/// Runs `operation` at every level and length; its result must meet the bound and have the same
+/// bits at every level.
+fn check(
+    what: &str,
+    bound: f64,
+    operation: impl Fn(&Kernels, usize, &mut Random) -> (Vec<f32>, Vec<f64>),
+) {
+    for length in LENGTHS {
+        let scalar = Kernels::at(Level::Scalar).unwrap();
+        let (first, _) = operation(scalar, length, &mut Random::new(length as u64));
+        for kernels in levels() {
+            let (ours, plain) = operation(kernels, length, &mut Random::new(length as u64));
+            let what = format!("{what} {} length {length}", kernels.level());
+            close(&ours, &plain, bound, &what);
+            assert_eq!(bits(&ours), bits(&first), "{what}");
+        }
+    }
+}
+
+#[test]
+fn inner_products() {
+    check("dot", 2e-5, |kernels, n, random| {
+        let (a, b) = (random.bells(n), random.bells(n));
+        let plain = reference::dot(&wide(&a), &wide(&b));
+        (vec![kernels.dot(&a, &b).unwrap()], vec![plain])
+    });
+}
+
+#[test]
+fn sums_products_and_scales() {
+    check("add_assign", 1e-7, |kernels, n, random| {
+        let (mut a, b) = (random.bells(n), random.bells(n));
+        let plain = a.iter().zip(&b).map(|(a, b)| f64::from(*a) + f64::from(*b)).collect();
+        kernels.add_assign(&mut a, &b).unwrap();
+        (a, plain)
+    });
+    check("axpy", 1e-7, |kernels, n, random| {
+        let (mut a, b) = (random.bells(n), random.bells(n));
+        let plain = a.iter().zip(&b).map(|(a, b)| f64::from(*a) + 0.3f32 as f64 * f64::from(*b));
+        let plain = plain.collect();
+        kernels.axpy(&mut a, 0.3, &b).unwrap();
+        (a, plain)
+    });
+    check("scale", 1e-7, |kernels, n, random| {
+        let mut a = random.bells(n);
+        let plain = a.iter().map(|a| f64::from(*a) * f64::from(1.7f32)).collect();
+        kernels.scale(&mut a, 1.7);
+        (a, plain)
+    });
+}
+
+#[test]
+fn norms() {
+    check("rms_norm", 1e-6, |kernels, n, random| {
+        let (x, w) = (random.bells(n), random.bells(n));
+        let mut out = vec![0.0; n];
+        kernels.rms_norm(&x, &w, 1e-5, &mut out).unwrap();
+        (out, reference::rms_norm(&wide(&x), &wide(&w), 1e-5f32 as f64))
+    });
+}
+
+#[test]
+fn gates() {
+    check("silu_mul", 1e-6, |kernels, n, random| {
+        let g: Vec<f32> = random.bells(n).iter().map(|v| v * 8.0).collect();
+        let u = random.bells(n);
+        let mut out = vec![0.0; n];
+        kernels.silu_mul(&g, &u, &mut out).unwrap();
+        (out, reference::silu_mul(&wide(&g), &wide(&u)))
+    });
+    for kernels in levels() {
+        let mut out = [0.0; 4];
+        kernels.silu_mul(&[-1e4, -100.0, 100.0, 1e4], &[1.0; 4], &mut out).unwrap();
+        assert!(out[0].abs() < 1e-30 && out[1].abs() < 1e-30, "{out:?}");
+        assert_eq!((out[2], out[3]), (100.0, 1e4));
+    }
+}
+
+#[test]
+fn probabilities() {
+    check("softmax", 1e-6, |kernels, n, random| {
+        let mut x: Vec<f32> = random.bells(n).iter().map(|v| v * 10.0).collect();
+        let plain = reference::softmax(&wide(&x));
+        kernels.softmax(&mut x).unwrap();
+        (x, plain)
+    });
+}
+
+#[test]
+fn probabilities_of_a_large_vocabulary_add_up() {
+    for kernels in levels() {
+        let mut random = Random::new(5);
+        let mut x: Vec<f32> = random.bells(163_840).iter().map(|v| v * 5.0).collect();
+        x[7] = f32::NEG_INFINITY;
+        let plain = reference::softmax(&wide(&x));
+        kernels.softmax(&mut x).unwrap();
+        let total: f64 = x.iter().map(|p| f64::from(*p)).sum();
+        assert!((total - 1.0).abs() < 1e-5, "{total}");
+        assert_eq!(x[7], 0.0);
+        for (ours, plain) in x.iter().zip(&plain) {
+            let error = (f64::from(*ours) - plain).abs();
+            assert!(error <= 1e-6, "{ours} {plain}");
+            // Relatively, too. A score of 40 below the greatest is rounded to steps of 4e-6.
+            assert!(error <= plain * 4e-6, "{ours} {plain}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_probabilities_is_an_error() {
+    for kernels in levels() {
+        assert!(matches!(kernels.softmax(&mut []), Err(SimdError::Empty { .. })));
+        for n in [1, 16, 33] {
+            for bad in [f32::NAN, f32::INFINITY] {
+                for at in [0, n - 1] {
+                    let mut x = vec![0.5; n];
+                    x[at] = bad;
+                    let refused = kernels.softmax(&mut x);
+                    assert!(matches!(refused, Err(SimdError::NotFinite { .. })), "{bad} at {at}");
+                    assert_eq!(x[at].to_bits(), bad.to_bits(), "nothing is written");
+                }
+            }
+            let mut nothing = vec![f32::NEG_INFINITY; n];
+            assert!(matches!(kernels.softmax(&mut nothing), Err(SimdError::NotFinite { .. })));
+        }
+    }
+}
+
+#[test]
+fn the_first_of_equal_maxima_wins() {
+    for kernels in levels() {
+        for n in LENGTHS {
+            let mut random = Random::new(n as u64);
+            let mut x = random.bells(n);
+            let first = n / 3;
+            x[first] = 9.0;
+            x[n - 1] = 9.0;
+            assert_eq!(kernels.argmax(&x).unwrap(), first);
+            assert_eq!(kernels.max(&x).unwrap(), 9.0);
+            x[n / 2] = f32::NAN;
+            assert!(matches!(kernels.argmax(&x), Err(SimdError::NotFinite { .. })));
+        }
+        assert_eq!(kernels.argmax(&[f32::NEG_INFINITY; 20]).unwrap(), 0);
+        assert!(matches!(kernels.argmax(&[]), Err(SimdError::Empty { .. })));
+    }
+}
+
+#[test]
+fn rotations() {
+    for pairing in [RopePairing::Half, RopePairing::Interleaved] {
+        for extra in [0, 5] {
+            check("rope", 1e-6, |kernels, n, random| {
+                let mut head = random.bells(2 * n + extra);
+                let angles = random.bells(n);
+                let cos: Vec<f32> = angles.iter().map(|a| a.cos()).collect();
+                let sin: Vec<f32> = angles.iter().map(|a| a.sin()).collect();
+                let mut plain = wide(&head);
+                reference::rope(&mut plain, &wide(&cos), &wide(&sin), pairing);
+                kernels.rope(&mut head, &cos, &sin, pairing).unwrap();
+                (head, plain)
+            });
+        }
+    }
+}
+
+#[test]
+fn halves_convert_exactly_and_round_to_even() {
+    for kernels in levels() {
+        let all: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
+        let mut singles = vec![0.0f32; all.len()];
+        kernels.widen(&all, &mut singles).unwrap();
+        for (half, single) in all.iter().zip(&singles) {
+            let same = half.to_f32().to_bits() == single.to_bits();
+            assert!(same || (half.is_nan() && single.is_nan()), "{half:?}");
+        }
+        let mut random = Random::new(3);
+        for n in LENGTHS {
+            let mut x: Vec<f32> = (0..n)
+                .map(|_| f32::from_bits(random.bits() as u32))
+                .filter(|v| !v.is_nan())
+                .collect();
+            x.extend([0.0, -0.0, 65_519.9, 65_520.0, 6e-8, 2.9e-8, 1.000_488_3]);
+            let mut halves = vec![f16::ZERO; x.len()];
+            kernels.narrow(&x, &mut halves).unwrap();
+            for (x, half) in x.iter().zip(&halves) {
+                assert_eq!(half.to_bits(), f16::from_f32(*x).to_bits(), "{x}");
+            }
+        }
+    }
+}
+
+/// One head over `positions`, through the kernels and by the definition.
+fn attention(
+    kernels: &Kernels,
+    width: usize,
+    positions: usize,
+    half: bool,
+) -> (Vec<f32>, Vec<f64>) {
+    let stride = width + 3;
+    let mut random = Random::new((width * 1000 + positions) as u64);
+    let query: Vec<f32> = random.bells(width).iter().map(|v| v * 3.0).collect();
+    let keys: Vec<f16> = random.bells(positions * stride).into_iter().map(f16::from_f32).collect();
+    let values: Vec<f16> =
+        random.bells(positions * stride).into_iter().map(f16::from_f32).collect();
+    let rows = |x: &[f16]| -> Vec<Vec<f64>> {
+        x.chunks(stride).map(|row| row[..width].iter().map(|v| v.to_f64()).collect()).collect()
+    };
+    let scale = 1.0 / (width as f32).sqrt();
+    let plain = reference::attend(&wide(&query), &rows(&keys), &rows(&values), f64::from(scale));
+    let mut out = vec![f32::NAN; width];
+    let mut scores = vec![f32::NAN; positions + 2];
+    if half {
+        let head = Head::new(&query, &keys, &values, stride, positions);
+        kernels.attend(&head, &mut scores, &mut out).unwrap();
+    } else {
+        let keys: Vec<f32> = keys.iter().map(|v| v.to_f32()).collect();
+        let values: Vec<f32> = values.iter().map(|v| v.to_f32()).collect();
+        let head = Head::new(&query, &keys, &values, stride, positions).scaled(scale);
+        kernels.attend(&head, &mut scores, &mut out).unwrap();
+    }
+    let total: f32 = scores[..positions].iter().sum();
+    assert!((total - 1.0).abs() < 1e-4, "the scores hold the weights afterwards: {total}");
+    assert!(scores[positions].is_nan(), "scores beyond the positions are not written");
+    (out, plain)
+}
+
+#[test]
+fn attention_over_every_head_size_and_length() {
+    let scalar = Kernels::at(Level::Scalar).unwrap();
+    for width in [1, 8, 16, 24, 64, 80, 96, 128, 160, 256] {
+        for positions in [1, 2, 3, 17, 130] {
+            for half in [true, false] {
+                let (first, _) = attention(scalar, width, positions, half);
+                for kernels in levels() {
+                    let (ours, plain) = attention(kernels, width, positions, half);
+                    let what = format!("{} width {width} positions {positions}", kernels.level());
+                    close(&ours, &plain, 3e-6, &what);
+                    assert_eq!(bits(&ours), bits(&first), "{what}");
+                }
+            }
+        }
+    }
+}
