@@ -7,6 +7,7 @@ mod docs;
 mod exemptions;
 mod futures;
 mod locks;
+mod manifests;
 mod names;
 mod phrases;
 mod size;
@@ -32,6 +33,7 @@ pub fn run(tree: &Tree) -> Result<Vec<Complaint>, Failure> {
 /// Every complaint about a tree that the rules do not exempt, in the order of the paths.
 pub fn check_tree(rules: &Rules, tree: &Tree) -> Vec<Complaint> {
     let mut found = names::root(&rules.root, &tree.root);
+    found.extend(manifests::check(tree));
     for source in &tree.sources {
         found.extend(check_source(rules, source));
     }

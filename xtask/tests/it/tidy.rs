@@ -232,6 +232,29 @@ fn a_stray_file_at_the_root_is_caught() {
 }
 
 #[test]
+fn a_manifest_without_the_workspace_lints_is_caught() {
+    let rules_of = |manifest: &str, sources: &[&str]| -> Vec<(String, &'static str)> {
+        let tree = Tree {
+            tables: vec![
+                ("crates/a/Cargo.toml".to_owned(), manifest.to_owned()),
+                ("tests/fuzz/Cargo.toml".to_owned(), String::new()),
+            ],
+            sources: sources.iter().map(|path| Source::new(*path, "//! A file.\n")).collect(),
+            ..Tree::default()
+        };
+        check_tree(&rules(), &tree).into_iter().map(|c| (c.path, c.rule)).collect()
+    };
+    let tests = ["crates/a/tests/it/main.rs"];
+    let caught = [("crates/a/Cargo.toml".to_owned(), "manifest")];
+    let lints = "[lints]\nworkspace = true\n";
+    let complete = format!("[package]\nautotests = false\n\n{lints}");
+    assert_eq!(rules_of("[package]\n[lints]\n", &[]), caught);
+    assert_eq!(rules_of(lints, &tests), caught);
+    assert_eq!(rules_of(lints, &[]), []);
+    assert_eq!(rules_of(&complete, &tests), []);
+}
+
+#[test]
 fn an_exemption_is_narrow_and_a_stale_one_is_caught() {
     let table = |path: &str, text: &str| {
         format!(
