@@ -1,1 +1,12 @@
-//! The kit for suites that cross crates.
+//! The kit of the suites that cross crates: it finds fixtures, reads references, and runs a model
+//! without an engine.
+//!
+//! It knows no test: it says what is so, and the suites say what must be.
+
+mod fixture;
+mod pass;
+mod reference;
+
+pub use fixture::{Scratch, fixtures, real_model, tiny_model};
+pub use pass::{Pass, Pieces, most_likely};
+pub use reference::{Case, Greedy, RealCase, RealReference, Reference, largest_difference};

@@ -1,4 +1,5 @@
 //! The command line, as clap reads it.
+#![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 mod answer;
 mod debug;
@@ -28,11 +29,15 @@ Exit codes:
   130  interrupted by Ctrl-C
 
 Environment:
-  HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN   as the Hugging Face tools read them
-  PRICKET_SIMD       forces the instruction set: scalar, avx2, avx512vnni
-  PRICKET_HISTORY    where `chat` keeps its history; empty keeps none
-  RUST_LOG           log filter, such as pricket_hub=debug; logs go to stderr
-  NO_COLOR           turns colours off";
+  HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE
+                   as the Hugging Face tools read them
+  PRICKET_MODELS   a folder of model files that is looked into first
+  PRICKET_CACHE    where files that came out of Python packages are kept
+  PRICKET_PIP      the pip command [default: python3 -m pip]
+  PRICKET_SIMD     forces the instruction set: scalar, avx2, avx512vnni
+  PRICKET_HISTORY  where `chat` keeps its history; empty keeps none
+  RUST_LOG         log filter, such as pricket_hub=debug; logs go to stderr
+  NO_COLOR         turns colours off";
 
 /// Runs large language models on this machine.
 #[derive(Debug, Parser)]
@@ -49,9 +54,9 @@ pub(crate) struct Cli {
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// Lines for people.
+    // Lines for people.
     Text,
-    /// One JSON object a line.
+    // One JSON object a line.
     Json,
 }
 

@@ -58,9 +58,9 @@ pub(crate) enum CliError {
         /// The file.
         what: String,
     },
-    /// The model's files have no vocabulary.
-    #[error("the model has no tokenizer; put tokenizer.json beside its config.json")]
-    TokenizerMissing,
+    /// The model's files have no chat template, and none was given.
+    #[error("the model has no chat template; give one with --template")]
+    TemplateMissing,
     /// A name could not be turned into a file.
     #[error(transparent)]
     Hub(#[from] HubError),
@@ -117,7 +117,7 @@ impl CliError {
                 ErrorKind::Io
             }
             Self::InputTooLong { .. } => ErrorKind::TooLarge,
-            Self::TokenizerMissing => ErrorKind::Malformed,
+            Self::TemplateMissing => ErrorKind::Unsupported,
             Self::Hub(error) => error.kind(),
             Self::Model(error) => error.kind(),
             Self::Tokenizer(error) => error.kind(),
@@ -137,7 +137,7 @@ impl CliError {
             Self::FileWrite { .. } => "file_unwritable",
             Self::InputTooLong { .. } => "input_too_long",
             Self::InputNotUtf8 { .. } => "input_not_utf8",
-            Self::TokenizerMissing => "tokenizer_missing",
+            Self::TemplateMissing => "template_missing_here",
             Self::Hub(error) => error.code(),
             Self::Model(error) => error.code(),
             Self::Tokenizer(error) => error.code(),
@@ -157,11 +157,11 @@ impl CliError {
             return 0;
         }
         match self.kind() {
+            _ if matches!(self, Self::Interrupted) => EXIT_INTERRUPTED,
             ErrorKind::InvalidRequest => EXIT_USAGE,
             ErrorKind::NotFound => EXIT_NOT_FOUND,
             ErrorKind::Network | ErrorKind::Timeout => EXIT_NETWORK,
             ErrorKind::Malformed | ErrorKind::Unsupported => EXIT_MALFORMED,
-            ErrorKind::Cancelled => EXIT_INTERRUPTED,
             _ => EXIT_FAILURE,
         }
     }

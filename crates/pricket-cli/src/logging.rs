@@ -20,8 +20,7 @@ pub(crate) fn install(format: Option<LogFormat>) -> Result<(), CliError> {
             "RUST_LOG=`{text}` is no log filter ({source}); write `info` or `pricket_hub=debug`"
         ))
     })?;
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format.unwrap_or(LogFormat::Text) {
         LogFormat::Text => {
             let colours = anstream::AutoStream::choice(&std::io::stderr());

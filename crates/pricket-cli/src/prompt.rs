@@ -43,14 +43,15 @@ fn wait_for_stdin(terminal: &mut Terminal) -> Result<String, CliError> {
         .name("pricket-stdin".to_owned())
         .spawn(move || sender.send(bounded(io::stdin().lock(), "standard input")))
         .map_err(|source| CliError::FileRead { what: "standard input".to_owned(), source })?;
-    let text = match receiver.recv_timeout(PATIENCE) {
+    match receiver.recv_timeout(PATIENCE) {
         Err(RecvTimeoutError::Timeout) => {
-            terminal.note("reading the prompt from standard input until it ends (`< /dev/null` for none)");
+            terminal.note(
+                "reading the prompt from standard input until it ends (`< /dev/null` for none)",
+            );
             receiver.recv().unwrap_or_else(|_| Ok(String::new()))
         }
         received => received.unwrap_or_else(|_| Ok(String::new())),
-    };
-    text
+    }
 }
 
 fn bounded(reader: impl Read, what: &str) -> Result<String, CliError> {

@@ -21,33 +21,33 @@ const DIM: Style = Style::new().dimmed();
 #[derive(Debug)]
 pub(crate) struct Terminal {
     out: io::Stdout,
-    out_is_terminal: bool,
+    out_is_seen: bool,
     err: AutoStream<io::Stderr>,
-    err_is_terminal: bool,
+    err_is_seen: bool,
 }
 
 impl Terminal {
     /// The process's own streams.
     pub(crate) fn new() -> Self {
         let (out, err) = (io::stdout(), io::stderr());
-        let (out_is_terminal, err_is_terminal) = (out.is_terminal(), err.is_terminal());
-        Self { out, out_is_terminal, err: AutoStream::auto(err), err_is_terminal }
+        let (out_is_seen, err_is_seen) = (out.is_terminal(), err.is_terminal());
+        Self { out, out_is_seen, err: AutoStream::auto(err), err_is_seen }
     }
 
     /// Whether a person reads stdout.
-    pub(crate) fn out_is_terminal(&self) -> bool {
-        self.out_is_terminal
+    pub(crate) fn out_is_seen(&self) -> bool {
+        self.out_is_seen
     }
 
     /// Whether a person reads stderr.
-    pub(crate) fn err_is_terminal(&self) -> bool {
-        self.err_is_terminal
+    pub(crate) fn err_is_seen(&self) -> bool {
+        self.err_is_seen
     }
 
     /// Writes a piece of a model's text and shows it at once. On a terminal control characters
     /// become U+FFFD, because a model's text must not steer the terminal of its reader.
     pub(crate) fn piece(&mut self, text: &str) -> Result<(), CliError> {
-        let shown = if self.out_is_terminal { harmless(text) } else { Cow::Borrowed(text) };
+        let shown = if self.out_is_seen { harmless(text) } else { Cow::Borrowed(text) };
         self.out.write_all(shown.as_bytes()).and_then(|()| self.out.flush())?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! How an answer is made: sampling, limits, and the two commands that answer.
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use pricket::core::SamplingParams;
 
 use super::ModelArgs;
@@ -71,7 +72,7 @@ pub(crate) struct AnswerArgs {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) max_tokens: Option<usize>,
     /// A text that ends the answer and is not shown; may be given several times
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) stop: Vec<String>,
     #[command(flatten)]
     pub(crate) sampling: SamplingArgs,
@@ -80,9 +81,8 @@ pub(crate) struct AnswerArgs {
 /// `pricket run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    #[command(flatten)]
-    pub(crate) answer: AnswerArgs,
     /// What to answer; text piped into standard input is put behind it, or stands for it
+    #[arg(index = 2)]
     pub(crate) prompt: Option<String>,
     /// Continue the prompt as it stands, without the model's chat template
     #[arg(long, conflicts_with = "system")]
@@ -93,6 +93,9 @@ pub(crate) struct RunArgs {
     /// Tell tokens and speed on stderr when done
     #[arg(long)]
     pub(crate) stats: bool,
+    // Last, because the heading of its sampling knobs would stand above what follows.
+    #[command(flatten)]
+    pub(crate) answer: AnswerArgs,
 }
 
 /// `pricket chat`.

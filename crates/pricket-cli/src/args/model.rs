@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceArgs {
     /// Alias, hf:ORG/REPO/FILE, or path
+    #[arg(index = 1)]
     pub(crate) model: String,
     /// Never use the network; fail where the model is not on disk
     #[arg(long)]
@@ -15,9 +16,9 @@ pub(crate) struct SourceArgs {
 /// The forward passes that this program has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BackendName {
-    /// Pricket's own kernels.
+    // Pricket's own kernels.
     Cpu,
-    /// Candle, the second opinion.
+    // Candle, the second opinion.
     Candle,
 }
 
@@ -32,7 +33,7 @@ pub(crate) struct ModelArgs {
     /// Worker threads [default: the physical cores]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) threads: Option<usize>,
-    /// Which forward pass runs the model
+    /// Whose forward pass runs the model: pricket's own, or candle's as a second opinion
     #[arg(long, value_enum, default_value = "cpu")]
     pub(crate) backend: BackendName,
 }
@@ -55,7 +56,7 @@ pub(crate) struct BenchArgs {
     /// Worker threads [default: the physical cores]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) threads: Option<usize>,
-    /// Which forward pass runs the model
+    /// Whose forward pass runs the model: pricket's own, or candle's as a second opinion
     #[arg(long, value_enum, default_value = "cpu")]
     pub(crate) backend: BackendName,
     /// Tokens in the prompt that prefill is measured on
@@ -64,7 +65,7 @@ pub(crate) struct BenchArgs {
     /// Tokens that decode is measured on
     #[arg(long, value_name = "TOKENS", default_value = "128", value_parser = at_least_one)]
     pub(crate) generate: usize,
-    /// Tokens already in the context when decode starts
+    /// Tokens already in the context when each measurement starts
     #[arg(long, value_name = "TOKENS", default_value = "0")]
     pub(crate) depth: usize,
     /// How often each is measured; the medians are told

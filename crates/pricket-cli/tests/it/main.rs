@@ -1,1 +1,20 @@
-//! The command as its users see it.
+//! The command as its users see it: arguments in; text, exit code and files out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and skips aloud"
+)]
+
+mod command;
+
+mod bench;
+mod chat;
+mod debug;
+mod errors;
+mod help;
+mod inspect;
+mod interrupt;
+mod run;
+mod store;

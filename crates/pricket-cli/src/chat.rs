@@ -1,0 +1,144 @@
+//! `pricket chat`: a conversation with a model.
+
+mod command;
+mod conversation;
+mod editor;
+
+use pricket::core::{ByteSize, CompletionProvider, Message, SamplingParams};
+use pricket::engine::Engine;
+
+use self::command::Command;
+use self::conversation::Conversation;
+use self::editor::{Input, Line};
+use crate::answer::{self, Form};
+use crate::args::{AnswerArgs, ChatArgs};
+use crate::error::CliError;
+use crate::interrupt::Interrupt;
+use crate::terminal::Terminal;
+use crate::{load, run};
+
+/// Whether the conversation goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Listen,
+    Leave,
+}
+
+/// Talks until the person leaves.
+pub(crate) fn chat(
+    args: ChatArgs,
+    terminal: &mut Terminal,
+    interrupt: &Interrupt,
+) -> Result<(), CliError> {
+    let answering = args.answer;
+    let sampling: SamplingParams = answering.sampling.params();
+    sampling.validate().map_err(|error| CliError::Usage(error.to_string()))?;
+    let engine = load::engine(&answering.model, terminal, interrupt)?;
+    let mut input = Input::open()?;
+    if input.is_editor() {
+        terminal.note(format_args!("{}: /help tells the commands", engine.info().name));
+    }
+    let conversation = Conversation::new(answering.system.as_deref());
+    let mut session = Session { engine, answering, conversation };
+    // Ctrl-C stops an answer; pressed again, at the answer or at the empty line after it, it
+    // leaves.
+    let mut stopped = false;
+    loop {
+        let next = match input.next()? {
+            Line::End => Next::Leave,
+            Line::Interrupted if stopped => Next::Leave,
+            Line::Interrupted => {
+                terminal.note("Ctrl-C again leaves; so does /exit");
+                stopped = true;
+                continue;
+            }
+            Line::Text(text) => session.take(text.trim(), terminal, interrupt, &mut stopped)?,
+        };
+        if next == Next::Leave {
+            return input.close();
+        }
+    }
+}
+
+struct Session {
+    engine: Engine,
+    answering: AnswerArgs,
+    conversation: Conversation,
+}
+
+impl Session {
+    /// Does what a line asks for.
+    fn take(
+        &mut self,
+        line: &str,
+        terminal: &mut Terminal,
+        interrupt: &Interrupt,
+        stopped: &mut bool,
+    ) -> Result<Next, CliError> {
+        *stopped = false;
+        if line.is_empty() {
+            return Ok(Next::Listen);
+        }
+        match Command::parse(line) {
+            None => *stopped = self.say(line, terminal, interrupt)?,
+            Some(Ok(Command::Exit)) => return Ok(Next::Leave),
+            Some(Ok(Command::Help)) => terminal.note(command::HELP),
+            Some(Ok(Command::Clear)) => {
+                self.conversation.clear();
+                terminal.note("forgotten; the next message begins anew");
+            }
+            Some(Ok(Command::Stats)) => self.tell_stats(terminal),
+            Some(Ok(Command::Save(path))) => match self.conversation.save(&path) {
+                Ok(()) => terminal.note(format_args!("saved to {}", path.display())),
+                Err(error) => terminal.error(&error),
+            },
+            Some(Err(wrong)) => terminal.note(wrong),
+        }
+        Ok(Next::Listen)
+    }
+
+    /// Says something to the model and shows its answer; tells whether Ctrl-C stopped it. What a
+    /// person can mend, such as a full context, is told and the conversation goes on.
+    fn say(
+        &mut self,
+        text: &str,
+        terminal: &mut Terminal,
+        interrupt: &Interrupt,
+    ) -> Result<bool, CliError> {
+        let request = self.conversation.request(Message::user(text));
+        let stream = self.engine.complete(run::with_knobs(request, &self.answering));
+        match answer::show(stream, Form::Text, terminal, interrupt) {
+            Ok(answer) => {
+                let stopped = answer.interrupted;
+                self.conversation.add(Message::user(text), answer);
+                Ok(stopped)
+            }
+            Err(error @ CliError::Report(_)) => {
+                terminal.error(&error);
+                if error.code() == "context_exceeded" {
+                    terminal.note("/clear begins anew");
+                }
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn tell_stats(&self, terminal: &mut Terminal) {
+        match self.conversation.last() {
+            Some(completion) => terminal.note(answer::stats_line(completion)),
+            None => terminal.note("nothing was answered yet"),
+        }
+        let stats = self.engine.stats();
+        terminal.note(format_args!(
+            "this session: {} requests ({} failed, {} cancelled), {} tokens in, {} tokens out, {} \
+             of keys and values a token",
+            stats.total,
+            stats.failed,
+            stats.cancelled,
+            stats.prompt_tokens,
+            stats.completion_tokens,
+            ByteSize(self.engine.model_spec().kv_bytes_per_token),
+        ));
+    }
+}

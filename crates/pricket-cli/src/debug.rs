@@ -1,0 +1,23 @@
+//! `pricket debug`: this program's numbers as JSON, to hold against another implementation.
+
+mod logits;
+mod text;
+
+use crate::args::DebugCommand;
+use crate::error::CliError;
+use crate::interrupt::Interrupt;
+use crate::terminal::Terminal;
+
+/// Tells what was asked for.
+pub(crate) fn debug(
+    command: DebugCommand,
+    terminal: &mut Terminal,
+    interrupt: &Interrupt,
+) -> Result<(), CliError> {
+    match command {
+        DebugCommand::Tokenize(args) => text::tokenize(&args, terminal, interrupt),
+        DebugCommand::Detokenize(args) => text::detokenize(&args, terminal, interrupt),
+        DebugCommand::Render(args) => text::render(&args, terminal, interrupt),
+        DebugCommand::Logits(args) => logits::logits(&args, terminal, interrupt),
+    }
+}

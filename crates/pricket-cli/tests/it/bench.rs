@@ -1,0 +1,53 @@
+//! `pricket bench`.
+
+use crate::command::{Pricket, tiny};
+
+#[test]
+fn json_tells_rates_threads_and_memory() {
+    let model = tiny("tiny-llama");
+    let args = [
+        "bench",
+        &model,
+        "--json",
+        "--prompt",
+        "64",
+        "--generate",
+        "16",
+        "--repeat",
+        "3",
+        "--threads",
+        "2",
+    ];
+    let told = Pricket::new().run(&args).ok().json();
+    for rate in ["prefill_tokens_per_second", "decode_tokens_per_second", "load_seconds"] {
+        let value = told[rate].as_f64().unwrap();
+        assert!(value.is_finite() && value > 0.0, "{rate}: {told}");
+    }
+    let decode = &told["decode_spread"];
+    let median = told["decode_tokens_per_second"].as_f64().unwrap();
+    assert!(decode["min"].as_f64().unwrap() <= median && median <= decode["max"].as_f64().unwrap());
+    assert_eq!((&told["threads"], &told["repeat"]), (&2.into(), &3.into()));
+    assert_eq!((&told["prompt_tokens"], &told["generated_tokens"]), (&64.into(), &16.into()));
+    assert!(!told["simd"].as_str().unwrap().is_empty());
+    if cfg!(target_os = "linux") {
+        // The checkpoint alone is 400 kB; a process of a gigabyte would be a leak.
+        let peak = told["peak_memory_bytes"].as_u64().unwrap();
+        assert!((400_000..1 << 30).contains(&peak), "{peak}");
+    }
+}
+
+#[test]
+fn the_forced_instruction_set_is_the_one_that_is_told() {
+    let model = tiny("tiny-llama");
+    let args = ["bench", &model, "--json", "--prompt", "8", "--generate", "2", "--repeat", "1"];
+    let output = Pricket::new().command(&args).env("PRICKET_SIMD", "scalar").output().unwrap();
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["simd"], "scalar");
+}
+
+#[test]
+fn a_bench_past_the_context_is_refused_with_the_numbers() {
+    let model = tiny("tiny-llama");
+    let outcome = Pricket::new().run(&["bench", &model, "--prompt", "513", "--repeat", "1"]);
+    outcome.is_error(2, &["513", "512"]);
+}

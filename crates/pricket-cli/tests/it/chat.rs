@@ -1,0 +1,80 @@
+//! `pricket chat`, where standard input is no terminal.
+
+use serde_json::Value;
+
+use crate::command::Pricket;
+
+const QUICK: [&str; 3] = ["--greedy", "--max-tokens", "8"];
+
+#[test]
+fn each_line_is_a_message_and_the_conversation_is_remembered() {
+    let home = Pricket::new();
+    let model = home.chat_model();
+    let saved = home.home().join("talk.json");
+    let mut args = vec!["chat", &model, "--system", "Be short."];
+    args.extend(QUICK);
+    let save = format!("/save {}", saved.display());
+    let lines = ["Hi", "", "And you?", &save, "/exit", "never said"].join("\n");
+    let outcome = home.run_with_input(&args, &lines).ok();
+    let talk: Vec<Value> = serde_json::from_slice(&std::fs::read(saved).unwrap()).unwrap();
+    let roles: Vec<&str> = talk.iter().map(|m| m["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["system", "user", "assistant", "user", "assistant"]);
+    let said = |index: usize| talk[index]["content"].as_str().unwrap();
+    assert_eq!((said(1), said(3)), ("Hi", "And you?"));
+    let ended = |text: &str| if text.ends_with('\n') { text.into() } else { format!("{text}\n") };
+    assert_eq!(outcome.stdout, ended(said(2)) + &ended(said(4)));
+
+    // The second answer is the one that the whole conversation gets, so the first turn was read.
+    let request = serde_json::json!({"messages": talk[..4], "add_generation_prompt": true});
+    let file = home.file("request.json", &request.to_string());
+    let prompt = home.run(&["debug", "render", &model, "--request", &file]).ok().json();
+    let ids = crate::command::comma(&prompt["ids"]);
+    let greedy = home.run(&["debug", "logits", &model, "--ids", &ids, "--greedy", "8"]).ok().json();
+    let ids = crate::command::comma(&greedy["greedy"]);
+    let text = home.run(&["debug", "detokenize", &model, "--ids", &ids]).ok().json();
+    assert_eq!(text.as_str().unwrap().trim_start(), said(4).trim_start());
+}
+
+#[test]
+fn commands_answer_on_stderr_and_wrong_ones_are_not_sent_to_the_model() {
+    let home = Pricket::new();
+    let model = home.chat_model();
+    let mut args = vec!["chat", &model];
+    args.extend(QUICK);
+    let lines = "/help\n/stats\n/sav x\n/save\nHi\n/stats\n/clear\n/stats\n";
+    let outcome = home.run_with_input(&args, lines).ok();
+    for part in [
+        "/save FILE",
+        "nothing was answered yet",
+        "/sav is no command here",
+        "/save needs a file",
+        "answer 8 tokens",
+        "1 requests",
+        "forgotten",
+    ] {
+        assert!(outcome.stderr.contains(part), "`{part}` is missing: {outcome:?}");
+    }
+    assert_eq!(outcome.stderr.matches("nothing was answered yet").count(), 2);
+}
+
+#[test]
+fn a_full_context_is_told_and_the_conversation_goes_on() {
+    let home = Pricket::new();
+    let model = home.chat_model();
+    let mut args = vec!["chat", &model, "--context", "48"];
+    args.extend(QUICK);
+    let long = "word ".repeat(100);
+    let outcome = home.run_with_input(&args, &format!("{long}\nHi\n")).ok();
+    assert!(outcome.stderr.contains("error: "), "{outcome:?}");
+    assert!(outcome.stderr.contains("/clear begins anew"), "{outcome:?}");
+    assert!(!outcome.stdout.is_empty(), "the second message was answered: {outcome:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_and_the_conversation_goes_on() {
+    let home = Pricket::new();
+    let model = home.chat_model();
+    let outcome = home.run_with_input(&["chat", &model], "/save /nowhere/talk.txt\n/help\n").ok();
+    assert!(outcome.stderr.contains("error: cannot write /nowhere/talk.txt"), "{outcome:?}");
+    assert!(outcome.stderr.contains("/exit"), "{outcome:?}");
+}

@@ -1,0 +1,95 @@
+//! What goes wrong ends in one sentence, a remedy and a documented exit code.
+
+use crate::command::{Pricket, tiny};
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let home = Pricket::new();
+    let model = tiny("tiny-llama");
+    home.run(&["run", &model, "Hi", "--temprature", "1"]).is_error(2, &["--temperature"]);
+    home.run(&["run", &model, "Hi", "--threads", "0"]).is_error(2, &["--threads", "1 or more"]);
+    home.run(&["run", &model, "Hi", "--raw", "--top-p", "1.5"]).is_error(2, &["top_p", "1.5"]);
+    home.run(&["run", &model, "Hi", "--stop", ""]).is_error(2, &["--stop"]);
+    home.run(&["run", &model]).is_error(2, &["prompt", "standard input"]);
+    home.run(&["debug", "logits", &model, "--ids", "1,x"]).is_error(2, &["--ids"]);
+    home.run(&["debug", "logits", &model, "--ids", "1,512"]).is_error(2, &["512"]);
+    home.run(&["jump"]).is_error(2, &["jump"]);
+}
+
+#[test]
+fn what_is_not_there_exits_with_3() {
+    let home = Pricket::new();
+    home.run(&["run", "./nothing.gguf", "Hi"]).is_error(3, &["nothing.gguf"]);
+    home.run(&["inspect", "/no/such/folder"]).is_error(3, &["/no/such/folder"]);
+    home.run(&["run", "smolm2:135m", "Hi"]).is_error(3, &["smolm2:135m", "smollm2:135m"]);
+    home.run(&["run", "smollm2:135m", "Hi", "--offline"]).is_error(3, &["offline", "pull"]);
+    home.run(&["rm", "smollm2:135m"]).is_error(3, &["smollm2:135m"]);
+    let model = tiny("tiny-llama");
+    home.run(&["debug", "tokenize", &model, "--text-file", "no.txt"]).is_error(3, &["no.txt"]);
+}
+
+#[test]
+fn a_network_that_fails_exits_with_4() {
+    let home = Pricket::new();
+    let mut command = home.command(&["pull", "hf:org/repo/model.gguf"]);
+    // Port 9 of this machine: nobody listens.
+    let output = command.env("HF_ENDPOINT", "http://127.0.0.1:9").output().unwrap();
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("error: ") && stderr.contains("127.0.0.1"), "{stderr}");
+}
+
+#[test]
+fn a_damaged_model_exits_with_5() {
+    let home = Pricket::new();
+    let file = home.file("broken.gguf", "GGUF and then nothing that makes sense");
+    home.run(&["run", &file, "Hi"]).is_error(5, &["broken.gguf"]);
+    home.run(&["inspect", &file]).is_error(5, &["broken.gguf"]);
+    let model = home.chat_model();
+    std::fs::write(format!("{model}/config.json"), "{").unwrap();
+    home.run(&["run", &model, "Hi"]).is_error(5, &["config.json"]);
+}
+
+#[test]
+fn a_model_without_a_template_says_what_to_do() {
+    let outcome = Pricket::new().run(&["run", &tiny("tiny-llama"), "Hi"]);
+    outcome.is_error(5, &["chat template", "--raw"]);
+}
+
+#[test]
+fn a_prompt_longer_than_the_context_is_refused_with_the_numbers() {
+    let long = "word ".repeat(2_000);
+    let outcome = Pricket::new().run(&["run", &tiny("tiny-llama"), "--raw", &long]);
+    outcome.is_error(1, &["512"]);
+}
+
+#[test]
+fn json_lines_end_with_an_error_chunk_also_where_no_answer_began() {
+    let outcome = Pricket::new().run(&["run", "./nothing.gguf", "Hi", "--json"]);
+    assert_eq!(outcome.code, Some(3));
+    let chunks = outcome.json_lines();
+    assert_eq!(chunks.len(), 1);
+    assert_eq!((&chunks[0]["type"], &chunks[0]["kind"]), (&"error".into(), &"not_found".into()));
+}
+
+#[test]
+fn a_log_filter_that_is_none_is_wrong_usage() {
+    let home = Pricket::new();
+    let output = home.command(&["list"]).env("RUST_LOG", "a=b=c").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[test]
+fn logs_are_json_lines_on_stderr_and_hold_no_prompt() {
+    let home = Pricket::new();
+    let model = tiny("tiny-llama");
+    let args = ["run", &model, "--raw", "a very secret word", "--max-tokens", "2", "--log", "json"];
+    let output = home.command(&args).env("RUST_LOG", "trace").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.lines().count() > 0, "a trace says nothing");
+    for line in stderr.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap();
+    }
+    assert!(!stderr.contains("secret"), "{stderr}");
+}

@@ -1,0 +1,33 @@
+//! `pricket inspect`.
+
+use crate::command::{Pricket, tiny};
+
+#[test]
+fn the_table_tells_what_one_wants_to_know() {
+    let outcome = Pricket::new().run(&["inspect", &tiny("tiny-llama")]).ok();
+    let value = |name: &str| {
+        let line = outcome.stdout.lines().find(|line| line.starts_with(name));
+        line.unwrap_or_else(|| panic!("{name}: {outcome:?}"))[name.len()..].trim().to_owned()
+    };
+    assert_eq!(value("format"), "safetensors");
+    assert!(value("architecture").to_lowercase().contains("llama"));
+    assert_eq!(value("parameters"), "204224");
+    assert!(value("quantisation").starts_with("BF16"));
+    assert_eq!(value("context"), "512 tokens");
+    assert_eq!(value("vocabulary"), "512 tokens");
+    assert_eq!(value("layers"), "3");
+    assert_eq!(value("chat template"), "no");
+    assert!(value("memory needed").contains("with a context of 512"));
+}
+
+#[test]
+fn json_holds_the_same_in_numbers() {
+    let home = Pricket::new();
+    let told = home.run(&["inspect", &home.chat_model(), "--json"]).ok().json();
+    assert_eq!(told["format"], "safetensors");
+    assert_eq!(told["parameters"], 204_224);
+    assert_eq!(told["context_length"], 512);
+    assert_eq!(told["has_chat_template"], true);
+    // 2 halves x 2 bytes x 3 layers x 2 key-value heads x 16 numbers.
+    assert_eq!(told["kv_bytes_per_token"], 384);
+}
