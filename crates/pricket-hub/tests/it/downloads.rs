@@ -34,8 +34,10 @@ fn a_file_lands_in_the_layout_that_python_shares() {
             _ => None,
         })
         .collect();
-    use ProgressStage::{Downloading, Resolving, Verifying};
-    assert_eq!(stages, [Resolving, Downloading, Verifying]);
+    assert_eq!(
+        stages,
+        [ProgressStage::Resolving, ProgressStage::Downloading, ProgressStage::Verifying]
+    );
     assert!(!repo.join("blobs").join(format!("{}.incomplete", sha256(&bytes))).exists());
 }
 
@@ -131,7 +133,7 @@ fn a_dropped_stream_stops_the_download_and_keeps_what_arrived() {
     let site = Site::start(Manners { drip, ..Site::of(&[("weights.gguf", &bytes)]) });
     let hub = hub_at(dir.path(), &site).build().unwrap();
     let mut stream = hub.pull(NAME);
-    while let Some(event) = stream.next() {
+    for event in stream.by_ref() {
         if matches!(event, ProgressEvent::Advanced { stage: ProgressStage::Downloading, .. }) {
             break;
         }

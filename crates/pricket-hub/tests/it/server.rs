@@ -1,6 +1,7 @@
 //! A small hub on the loopback that can cut, drip, stall, lie and refuse.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,6 +52,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    #[expect(clippy::needless_pass_by_value, reason = "a site keeps its manners")]
     pub(crate) fn start(manners: Manners) -> Self {
         let hub = TcpListener::bind("127.0.0.1:0").unwrap();
         let other = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -189,7 +191,7 @@ impl Shop {
         let mut head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n", rest.len());
         if let Some(from) = from {
             let (last, total) = (body.len() - 1, body.len());
-            head += &format!("Content-Range: bytes {from}-{last}/{total}\r\n");
+            write!(head, "Content-Range: bytes {from}-{last}/{total}\r\n").unwrap();
         }
         if to.write_all(format!("{head}\r\n").as_bytes()).is_err() {
             return false;
@@ -249,7 +251,7 @@ fn reply(
 ) -> bool {
     let mut text = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        write!(text, "{name}: {value}\r\n").unwrap();
     }
     let body = if head { b"" } else { body };
     to.write_all(format!("{text}\r\n").as_bytes()).and_then(|()| to.write_all(body)).is_ok()
@@ -267,5 +269,9 @@ pub(crate) fn git_hash(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
