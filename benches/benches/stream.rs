@@ -77,7 +77,7 @@ peer!(
     pricket_stream::AsyncStreamSender<Item>,
     AsyncStream<Item>,
     AsyncStream::builder().capacity(CAPACITY).channel(),
-    |s, item| drop(pricket_stream::AsyncStreamSender::send(s, item)),
+    |s, item| assert!(pricket_stream::AsyncStreamSender::send(s, item).is_ok()),
     |r| r.next()
 );
 peer!(
@@ -85,7 +85,7 @@ peer!(
     crossbeam_channel::Sender<Item>,
     crossbeam_channel::Receiver<Item>,
     crossbeam_channel::bounded(CAPACITY),
-    |s, item| drop(crossbeam_channel::Sender::send(s, item)),
+    |s, item| assert!(crossbeam_channel::Sender::send(s, item).is_ok()),
     |r| crossbeam_channel::Receiver::recv(r).ok()
 );
 peer!(
@@ -93,7 +93,7 @@ peer!(
     flume::Sender<Item>,
     flume::Receiver<Item>,
     flume::bounded(CAPACITY),
-    |s, item| drop(flume::Sender::send(s, item)),
+    |s, item| assert!(flume::Sender::send(s, item).is_ok()),
     |r| flume::Receiver::recv(r).ok()
 );
 peer!(
@@ -101,7 +101,7 @@ peer!(
     tokio::sync::mpsc::Sender<Item>,
     tokio::sync::mpsc::Receiver<Item>,
     tokio::sync::mpsc::channel(CAPACITY),
-    |s, item| drop(s.blocking_send(item)),
+    |s, item| assert!(s.blocking_send(item).is_ok()),
     |r| r.blocking_recv()
 );
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::limits::CAPACITY_MAX;
-use crate::sync::{AtomicBool, Ordering, Ring, Spin, Waiter, fence, park, park_until};
+use crate::sync::{AtomicBool, Ordering, Ring, Spin, Waiter, park, park_until, ring_changed};
 use crate::waiters::WaitList;
 use crate::{SendError, TryNext, TrySendError};
 
@@ -83,8 +83,8 @@ impl<T: Send> Channel<T> {
             return Err(TrySendError::Closed(item));
         }
         self.shared.ring.push(item).map_err(TrySendError::Full)?;
-        fence();
-        self.shared.readers.wake_one_after_fence();
+        ring_changed();
+        self.shared.readers.wake_one();
         Ok(())
     }
 
@@ -112,8 +112,8 @@ impl<T: Send> Channel<T> {
 
     fn take(&self) -> Option<T> {
         let item = self.shared.ring.pop()?;
-        fence();
-        self.shared.writers.wake_one_after_fence();
+        ring_changed();
+        self.shared.writers.wake_one();
         Some(item)
     }
 
@@ -157,14 +157,14 @@ impl<T> Channel<T> {
 
     /// Refuses all further items and lets receivers come to an end.
     pub fn close(&self) {
-        self.shared.closed.store(true, Ordering::Release);
+        self.shared.closed.store(true, Ordering::SeqCst);
         self.shared.writers.wake_all();
         self.shared.readers.wake_all();
     }
 
     /// Whether somebody closed it.
     pub fn is_closed(&self) -> bool {
-        self.shared.closed.load(Ordering::Acquire)
+        self.shared.closed.load(Ordering::SeqCst)
     }
 
     /// Items inside.

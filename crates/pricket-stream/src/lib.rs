@@ -11,7 +11,11 @@
 //! 3. Stop early: drop the stream, or cancel its token; the producer's next `emit!` returns.
 //!
 //! Costs: no allocation per chunk; a ring, a token and a job per stream. A chunk costs one
-//! compare-and-swap and one fence at each end; a parked reader is woken by each first chunk at once.
+//! exchange at each end; a parked reader is woken by each first chunk at once.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod chunk;
 mod macros;

@@ -5,7 +5,9 @@ use std::fmt;
 
 use crate::cancel::Watch;
 use crate::limits::CAPACITY_MAX;
-use crate::sync::{AtomicBool, AtomicUsize, Ordering, Ring, Spin, Waiter, fence, park};
+use crate::sync::{
+    AtomicBool, AtomicUsize, Ordering, Ring, Spin, Waiter, fence, park, ring_changed,
+};
 use crate::waiters::{ReaderSeat, WaitList};
 
 /// A callback that senders, readers and cancellers may run on their own threads.
@@ -67,7 +69,7 @@ impl<T> Queue<T> {
 
     /// Whether nobody will read what is sent.
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.closed.load(Ordering::SeqCst)
     }
 
     /// One more sender.
@@ -77,7 +79,8 @@ impl<T> Queue<T> {
 
     /// One sender less; the last one tells the reader that the end is near.
     pub(crate) fn remove_sender(&self) {
-        if self.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.senders.fetch_sub(1, Ordering::SeqCst) == 1 {
+            fence();
             self.reader.wake();
         }
     }
@@ -89,6 +92,7 @@ impl<T> Queue<T> {
         }
         match self.ring.push(item) {
             Ok(()) => {
+                ring_changed();
                 self.reader.wake();
                 Ok(())
             }
@@ -100,7 +104,7 @@ impl<T> Queue<T> {
     pub(crate) fn offer_or_ask(&self, item: T) -> Result<(), Refused<T>> {
         match self.offer(item) {
             Err(Refused::Full(item)) if self.on_space.is_some() => {
-                self.space_wanted.store(true, Ordering::Release);
+                self.space_wanted.store(true, Ordering::SeqCst);
                 fence();
                 // The reader may have made room before it could see the mark.
                 self.offer(item)
@@ -111,7 +115,7 @@ impl<T> Queue<T> {
 
     /// `on_space` will be called after the next item is taken out.
     pub(crate) fn ask_for_space(&self) {
-        self.space_wanted.store(true, Ordering::Release);
+        self.space_wanted.store(true, Ordering::SeqCst);
         fence();
     }
 
@@ -138,11 +142,11 @@ impl<T> Queue<T> {
     /// Takes the oldest item out and makes its room known.
     pub(crate) fn take(&self) -> Option<T> {
         let item = self.ring.pop()?;
-        fence();
-        self.writers.wake_one_after_fence();
+        ring_changed();
+        self.writers.wake_one();
         if let Some(hook) = &self.on_space
-            && self.space_wanted.load(Ordering::Relaxed)
-            && self.space_wanted.swap(false, Ordering::AcqRel)
+            && self.space_wanted.load(Ordering::SeqCst)
+            && self.space_wanted.swap(false, Ordering::SeqCst)
         {
             hook();
         }
@@ -151,7 +155,7 @@ impl<T> Queue<T> {
 
     /// Whether no sender is left, or the reader's side was closed: what is inside is all there is.
     pub(crate) fn is_finished(&self) -> bool {
-        self.senders.load(Ordering::Acquire) == 0 || self.is_closed()
+        self.senders.load(Ordering::SeqCst) == 0 || self.is_closed()
     }
 
     /// Registers the reader; true if it may park, false if there is something to read or to learn.
@@ -166,9 +170,10 @@ impl<T> Queue<T> {
 
     /// Refuses all further items, wakes everybody, and calls `on_close` the first time.
     pub(crate) fn close(&self) {
-        if self.closed.swap(true, Ordering::AcqRel) {
+        if self.closed.swap(true, Ordering::SeqCst) {
             return;
         }
+        // `wake_all` fences.
         self.writers.wake_all();
         self.reader.wake();
         if let Some(hook) = &self.on_close {

@@ -3,14 +3,16 @@
 //! The order of things is the same everywhere, and it is the whole argument that no wake-up is lost:
 //!
 //! ```text
-//! waiter   1 registers (stores the mark)   2 fence   3 looks at the queue   4 parks if it must
-//! waker    1 changes the queue             2 fence   3 looks at the mark    4 wakes if it is set
+//! waiter   1 sets its mark           2 looks at the queue   3 parks if it must
+//! waker    1 changes the queue       2 looks at the mark    3 wakes if it is set
 //! ```
 //!
-//! Both fences are sequentially consistent, so one of them comes first. If the waiter's does, the
-//! waker's look at the mark comes after the mark was stored, and it wakes. If the waker's does, the
-//! waiter's look at the queue comes after the change, and it does not park. Without the fences both
-//! looks may read old values, and the thread sleeps for ever: `tests/loom.rs` shows both.
+//! All four accesses are sequentially consistent, so they stand in one order that both sides agree
+//! on. If the mark is set before the waker looks at it, the waker wakes. If the waker looks first, its
+//! change came before that look, and so before the waiter's look, and the waiter does not park. With
+//! anything weaker both looks may read old values, and a thread sleeps for ever: `tests/loom.rs` shows
+//! both. The ring's part in this order is `sync::ring_changed`; fences stand where a thread is about
+//! to park or a queue to end, never where an item passes.
 
 use std::collections::VecDeque;
 
@@ -37,20 +39,20 @@ impl ReaderSeat {
         self.waiter.put(waiter);
         // Exchanges and no plain stores, here and in `leave`: each change of the mark then follows the
         // one before it, also in loom's eyes, and costs nothing to a thread that is about to park.
-        self.waiting.swap(true, Ordering::AcqRel);
+        self.waiting.swap(true, Ordering::SeqCst);
         fence();
     }
 
     /// Takes the mark back, because the reader found something to do.
     pub(crate) fn leave(&self) {
-        self.waiting.swap(false, Ordering::AcqRel);
+        self.waiting.swap(false, Ordering::SeqCst);
     }
 
-    /// Wakes the reader if it waits. The caller has changed the queue before.
+    /// Wakes the reader if it waits. The caller has changed the queue before, and called
+    /// `ring_changed` or `fence`.
     pub(crate) fn wake(&self) {
-        fence();
-        if self.waiting.load(Ordering::Relaxed)
-            && self.waiting.swap(false, Ordering::AcqRel)
+        if self.waiting.load(Ordering::SeqCst)
+            && self.waiting.swap(false, Ordering::SeqCst)
             && let Some(waiter) = self.waiter.take()
         {
             waiter.wake();
@@ -91,7 +93,7 @@ impl WaitList {
         let ticket = line.next;
         line.next = line.next.wrapping_add(1);
         line.waiters.push_back((ticket, waiter));
-        self.count.store(line.waiters.len(), Ordering::Release);
+        self.count.store(line.waiters.len(), Ordering::SeqCst);
         drop(line);
         fence();
         Ticket(ticket)
@@ -101,17 +103,18 @@ impl WaitList {
     pub(crate) fn leave(&self, ticket: &Ticket) {
         let mut line = lock(&self.queue);
         line.waiters.retain(|(id, _)| *id != ticket.0);
-        self.count.store(line.waiters.len(), Ordering::Release);
+        self.count.store(line.waiters.len(), Ordering::SeqCst);
     }
 
-    /// Wakes who came first. The caller has changed the queue and fenced before.
-    pub(crate) fn wake_one_after_fence(&self) {
-        if self.count.load(Ordering::Relaxed) == 0 {
+    /// Wakes who came first. The caller has changed the queue before, and called
+    /// `ring_changed`.
+    pub(crate) fn wake_one(&self) {
+        if self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
         let mut line = lock(&self.queue);
         let first = line.waiters.pop_front();
-        self.count.store(line.waiters.len(), Ordering::Release);
+        self.count.store(line.waiters.len(), Ordering::SeqCst);
         drop(line);
         if let Some((_, waiter)) = first {
             waiter.wake();
@@ -123,7 +126,7 @@ impl WaitList {
         fence();
         let mut line = lock(&self.queue);
         let waiters = std::mem::take(&mut line.waiters);
-        self.count.store(0, Ordering::Release);
+        self.count.store(0, Ordering::SeqCst);
         drop(line);
         for (_, waiter) in waiters {
             waiter.wake();

@@ -96,13 +96,8 @@ fn without_its_fences_the_protocol_loses_a_wake_up_and_the_model_shows_it() {
         sleeps_for_ever_without_fences(item_alone_wakes_the_reader),
         "the model explores too little: it accepts a reader that sleeps for ever"
     );
-    assert!(
-        sleeps_for_ever_without_fences(parked_writer_is_woken),
-        "the model explores too little: it accepts a writer that sleeps for ever"
-    );
     // With the fences in, on the same thread, the same models hold.
     explore(item_alone_wakes_the_reader);
-    explore(parked_writer_is_woken);
 }
 
 #[test]

@@ -77,7 +77,13 @@ pub(crate) fn park_until(_deadline: Instant) {
     park();
 }
 
-/// The fence that every wake-up argument rests on, unless the test took it out.
+/// Orders a change of the ring before what follows it: loom knows sequentially consistent order by
+/// fences only.
+pub(crate) fn ring_changed() {
+    fence();
+}
+
+/// The fence of the waiting side, unless the test took it out.
 pub(crate) fn fence() {
     if FENCED.with(Cell::get) {
         loom::sync::atomic::fence(Ordering::SeqCst);
