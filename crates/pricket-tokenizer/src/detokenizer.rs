@@ -1,7 +1,7 @@
 //! Ids to text, one id at a time.
 //!
-//! The pieces of a stream, put together, are exactly what [`Tokenizer::decode`] gives for all ids at
-//! once. A piece ends on a character: bytes that do not yet form one wait for the next token.
+//! The pieces of a stream, put together, are exactly what [`Tokenizer::decode`] gives for all ids
+//! at once. A piece ends on a character: bytes that do not yet form one wait for the next token.
 //!
 //! [`Tokenizer::decode`]: crate::Tokenizer::decode
 

@@ -72,8 +72,8 @@ fn decoded_form(normalizer: Option<&NormalizerWrapper>, token: &AddedToken) -> R
     }
 }
 
-/// What goes around a prompt: what the post-processor says; for the Llama and Gemma families, whose
-/// tokenizer classes write it anew from the flags, what the flags say.
+/// What goes around a prompt: what the post-processor says; where it says nothing, what the flags
+/// of `tokenizer_config.json` say.
 fn prompt_ids(
     post_processor: &Value,
     config: &Config,
@@ -81,13 +81,9 @@ fn prompt_ids(
 ) -> Result<(Vec<u32>, Vec<u32>)> {
     let (mut prefix, mut suffix) = (Vec::new(), Vec::new());
     components::prompt_ids(post_processor, 0, &mut prefix, &mut suffix)?;
-    if config.flags_rule {
-        if let Some(wanted) = config.add_bos {
-            prefix = named.bos.filter(|_| wanted).into_iter().collect();
-        }
-        if let Some(wanted) = config.add_eos {
-            suffix = named.eos.filter(|_| wanted).into_iter().collect();
-        }
+    if prefix.is_empty() && suffix.is_empty() {
+        prefix.extend(named.bos.filter(|_| config.add_bos));
+        suffix.extend(named.eos.filter(|_| config.add_eos));
     }
     Ok((prefix, suffix))
 }
@@ -125,7 +121,7 @@ fn model(mut model: Value) -> Result<(ModelWrapper, Vec<Option<Entry>>)> {
             let options = bpe_options(&model)?;
             bpe::build(MERGES, ids, merges(model["merges"].take())?, options)?
         }
-        _ => components::word_model(&kind, &model, ids)?,
+        _ => components::word_model(&kind, &model, &ids)?,
     };
     Ok((model, entries))
 }
@@ -198,12 +194,11 @@ fn added_tokens(list: &Value, config: &Config, model: &ModelWrapper) -> Result<V
         if token.text.is_empty() || !seen.insert(token.text.clone()) {
             return Ok(());
         }
-        let id = match model.token_to_id(&token.text) {
-            Some(id) => u64::from(id),
-            None => {
-                next += 1;
-                next - 1
-            }
+        let id = if let Some(id) = model.token_to_id(&token.text) {
+            u64::from(id)
+        } else {
+            next += 1;
+            next - 1
         };
         if declared.is_some_and(|declared| declared != id) {
             tracing::warn!(token = token.text, ?declared, id, "an added token has another id");

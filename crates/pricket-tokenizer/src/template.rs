@@ -31,7 +31,7 @@ pub enum NullKeys {
     /// The key is left out, as transformers 5 does: `message['content']` is undefined.
     #[default]
     Drop,
-    /// The key stays, as in transformers 4: `message['content'] is none`. DeepSeek's templates
+    /// The key stays, as in transformers 4: `message['content'] is none`. `DeepSeek`'s templates
     /// need it for tool calls.
     Keep,
 }
@@ -121,7 +121,7 @@ impl ChatTemplate {
             why: environment::describe(&error),
         };
         let mut environment = environment::new(Arc::new(SystemTime::now)).map_err(syntax)?;
-        let source = source::without_generation_tags(source);
+        let source = source::prepare(source);
         environment.add_template_owned(NAME, source.clone()).map_err(syntax)?;
         let guard = Guard::new(&special.guarded)?;
         Ok(Self { environment, source, special: special.clone(), guard })
@@ -145,8 +145,8 @@ impl ChatTemplate {
         let mut text = self.run(&values, input)?;
         let marked = guard::sentinel(&values, &self.source).map(|s| self.guard.mark(&values, s));
         let (breaks, barred) = match marked {
-            Some(Ok(marked)) if !marked.is_changed => (Vec::new(), marked.unbreakable),
-            Some(Ok(marked)) => {
+            Some(marked) if !marked.is_changed => (Vec::new(), marked.unbreakable),
+            Some(marked) => {
                 // A template that looks at content may render marked content otherwise or refuse
                 // it. Then places in one text say nothing about the other.
                 match self.run(&marked.values, input).map(|text| guard::unmark(&text, &marked)) {
@@ -154,7 +154,6 @@ impl ChatTemplate {
                     _ => (Vec::new(), self.guard.contained(&values)),
                 }
             }
-            Some(Err(error)) => return Err(error),
             None => (Vec::new(), self.guard.contained(&values)),
         };
         if input.continue_final_message {

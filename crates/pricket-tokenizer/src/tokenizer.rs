@@ -108,8 +108,8 @@ impl Tokenizer {
     /// Builds the tokenizer of a GGUF file from its metadata.
     ///
     /// # Errors
-    /// [`TokenizerError::PreTokenizerUnknown`] where `tokenizer.ggml.pre` is unknown: never a silent
-    /// guess. Else as for [`Tokenizer::from_tokenizer_json`].
+    /// [`TokenizerError::PreTokenizerUnknown`] where `tokenizer.ggml.pre` is unknown: never a
+    /// silent guess. Else as for [`Tokenizer::from_tokenizer_json`].
     pub fn from_gguf(vocab: &GgufVocab) -> Result<Self> {
         Self::assemble(gguf::parts(vocab)?)
     }

@@ -2,6 +2,8 @@
 //!
 //! A binary of its own, because it replaces the global allocator by one that counts.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::alloc::System;
 use std::path::PathBuf;
 
@@ -13,7 +15,7 @@ static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[test]
 fn push_and_feed_allocate_nothing_after_warm_up() {
-    let text = "It's 7 o'clock: caf\u{e9}, \u{4e2d}\u{6587}, \u{1f600}\u{1f468}\u{200d}\u{1f469} EN ENDE\n";
+    let text = "It's 7 o'clock: caf\u{e9}, \u{4e2d}\u{6587}, \u{1f600}\u{200d}\u{1f469} EN ENDE\n";
     for name in ["tiny-llama", "tiny-llama3-rope"] {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models");
         let tokenizer = Tokenizer::from_file(folder.join(name).join("tokenizer.json")).unwrap();

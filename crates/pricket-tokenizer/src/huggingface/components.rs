@@ -198,7 +198,7 @@ fn template(part: &Value, prefix: &mut Vec<u32>, suffix: &mut Vec<u32>) -> Resul
 pub(super) fn word_model(
     kind: &str,
     model: &Value,
-    ids: HashMap<String, u32>,
+    ids: &HashMap<String, u32>,
 ) -> Result<ModelWrapper> {
     const WHAT: &str = "tokenizer.json model";
     let unk = model["unk_token"].as_str().unwrap_or("[UNK]");

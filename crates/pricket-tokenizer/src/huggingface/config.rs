@@ -14,10 +14,8 @@ pub(super) struct Config {
     pub(super) eos: Option<String>,
     pub(super) unk: Option<String>,
     pub(super) pad: Option<String>,
-    pub(super) add_bos: Option<bool>,
-    pub(super) add_eos: Option<bool>,
-    /// The tokenizer class obeys the two flags rather than the post-processor.
-    pub(super) flags_rule: bool,
+    pub(super) add_bos: bool,
+    pub(super) add_eos: bool,
 }
 
 impl Config {
@@ -34,15 +32,13 @@ impl Config {
             let value = &file[name];
             value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned)
         };
-        let class = file["tokenizer_class"].as_str().unwrap_or_default();
         Ok(Self {
             bos: token("bos_token"),
             eos: token("eos_token"),
             unk: token("unk_token"),
             pad: token("pad_token"),
-            add_bos: file["add_bos_token"].as_bool(),
-            add_eos: file["add_eos_token"].as_bool(),
-            flags_rule: ["Llama", "CodeLlama", "Gemma"].iter().any(|name| class.starts_with(name)),
+            add_bos: file["add_bos_token"] == true,
+            add_eos: file["add_eos_token"] == true,
         })
     }
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 
-use super::{Clock, json, strftime};
+use super::{Clock, json, source, strftime};
 use crate::error::{Result, TokenizerError};
 use crate::limits::{TEMPLATE_RECURSION_MAX, TEMPLATE_STEPS_MAX};
 
@@ -33,6 +33,7 @@ pub(super) fn new(clock: Clock) -> std::result::Result<Environment<'static>, Err
     environment.set_fuel(Some(TEMPLATE_STEPS_MAX));
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_filter("tojson", json::tojson);
+    environment.add_filter(source::LOOPED, looped);
     environment.add_test("sequence", is_sequence);
     environment.add_function(
         "raise_exception",
@@ -45,15 +46,22 @@ pub(super) fn new(clock: Clock) -> std::result::Result<Environment<'static>, Err
     Ok(environment)
 }
 
+/// Passes on what Python can loop over. Undefined values loop over nothing there too.
+fn looped(value: Value) -> std::result::Result<Value, Error> {
+    if value.is_none() || value.is_number() || value.kind() == ValueKind::Bool {
+        let why = format!("a value of type {} cannot be looped over", value.kind());
+        return Err(Error::new(ErrorKind::InvalidOperation, why));
+    }
+    Ok(value)
+}
+
 /// Python's strings and dictionaries have a length and items, so Jinja calls them sequences.
 fn is_sequence(value: &Value) -> bool {
-    use minijinja::value::ValueKind;
     matches!(value.kind(), ValueKind::Seq | ValueKind::String | ValueKind::Map)
 }
 
 /// Gives `strftime_now` its time.
 pub(super) fn set_clock(environment: &mut Environment<'static>, clock: Clock) {
-    let clock = Arc::clone(&clock);
     environment.add_function(
         "strftime_now",
         move |format: String| -> std::result::Result<String, Error> {

@@ -112,7 +112,7 @@ impl Guard {
     }
 
     /// Puts the sentinel into all values, and into the names inside them.
-    pub(super) fn mark(&self, values: &Values, sentinel: char) -> Result<Marked> {
+    pub(super) fn mark(&self, values: &Values, sentinel: char) -> Marked {
         let mut marker = Marker { guard: self, sentinel, is_changed: false, unbreakable: vec![] };
         let messages = values.messages.iter().map(|value| marker.value(value)).collect();
         let tools = marker.value(&values.tools);
@@ -122,7 +122,7 @@ impl Guard {
         unbreakable.sort_unstable();
         unbreakable.dedup();
         let values = Values { messages, tools, kwargs };
-        Ok(Marked { values, sentinel, is_changed, unbreakable })
+        Marked { values, sentinel, is_changed, unbreakable }
     }
 
     /// The special tokens that a value contains, or with which one ends or begins.

@@ -1,4 +1,5 @@
-//! JSON in and out of templates. Out goes the `tojson` filter: Python's `json.dumps`, byte for byte.
+//! JSON in and out of templates. Out goes by the `tojson` filter: Python's `json.dumps`, byte for
+//! byte.
 
 use std::fmt::Write as _;
 
@@ -44,6 +45,7 @@ struct Style {
 
 /// `tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False)`, as transformers
 /// defines it: no HTML escapes, keys in their own order.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands a filter its arguments")]
 pub(super) fn tojson(value: &Value, kwargs: Kwargs) -> Result<Value, Error> {
     let indent: Option<Value> = kwargs.get("indent")?;
     let indent = match indent.filter(|indent| !indent.is_none()) {

@@ -109,11 +109,33 @@ fn write_directive(
     };
     let short = |name: &'static str| name.get(..3).unwrap_or(name);
     let hour12 = (moment.hour + 11) % 12 + 1;
+    let text = match directive {
+        'A' => name(&DAYS, moment.weekday),
+        'a' => short(name(&DAYS, moment.weekday)),
+        'B' => name(&MONTHS, moment.month - 1),
+        'b' | 'h' => short(name(&MONTHS, moment.month - 1)),
+        'p' if moment.hour < 12 => "AM",
+        'p' => "PM",
+        'Z' => "UTC",
+        'z' => "+0000",
+        'n' => "\n",
+        't' => "\t",
+        '%' => "%",
+        'F' => return write_all(moment, "Y-m-d", out),
+        'T' | 'X' => return write_all(moment, "H:M:S", out),
+        'R' => return write_all(moment, "H:M", out),
+        'D' | 'x' => return write_all(moment, "m/d/y", out),
+        _ => "",
+    };
+    if !text.is_empty() {
+        out.push_str(text);
+        return Ok(());
+    }
     let (number, width) = match directive {
         'Y' => (moment.year, 4),
         'y' => (moment.year.rem_euclid(100), 2),
         'm' => (moment.month, 2),
-        'd' => (moment.day, 2),
+        'd' | 'e' => (moment.day, 2),
         'j' => (moment.day_of_year, 3),
         'H' => (moment.hour, 2),
         'I' => (hour12, 2),
@@ -121,35 +143,17 @@ fn write_directive(
         'S' => (moment.second, 2),
         'w' => (moment.weekday, 1),
         'u' => ((moment.weekday + 6) % 7 + 1, 1),
+        // The clock's fractions are not shown.
         'f' => (0, 6),
-        'A' => return push(out, name(&DAYS, moment.weekday)),
-        'a' => return push(out, short(name(&DAYS, moment.weekday))),
-        'B' => return push(out, name(&MONTHS, moment.month - 1)),
-        'b' | 'h' => return push(out, short(name(&MONTHS, moment.month - 1))),
-        'p' => return push(out, if moment.hour < 12 { "AM" } else { "PM" }),
-        'Z' => return push(out, "UTC"),
-        'z' => return push(out, "+0000"),
-        'n' => return push(out, "\n"),
-        't' => return push(out, "\t"),
-        '%' => return push(out, "%"),
-        'F' => return write_all(moment, "Y-m-d", out),
-        'T' => return write_all(moment, "H:M:S", out),
-        'R' => return write_all(moment, "H:M", out),
-        'D' | 'x' => return write_all(moment, "m/d/y", out),
-        'X' => return write_all(moment, "H:M:S", out),
-        'e' => {
-            let width = if is_padded { 2 } else { 0 };
-            return write!(out, "{:width$}", moment.day).map_err(|error| error.to_string());
-        }
         _ => return Err(format!("strftime_now: unknown directive `%{directive}`")),
     };
     let width = if is_padded { width } else { 0 };
-    write!(out, "{number:0width$}").map_err(|error| error.to_string())
-}
-
-fn push(out: &mut String, text: &str) -> Result<(), String> {
-    out.push_str(text);
-    Ok(())
+    let written = if directive == 'e' {
+        write!(out, "{number:width$}")
+    } else {
+        write!(out, "{number:0width$}")
+    };
+    written.map_err(|error| error.to_string())
 }
 
 /// Writes directives with signs between them.

@@ -12,6 +12,7 @@ use crate::error::{Result, TokenizerError, malformed};
 
 /// One added token, with the fields of `tokenizer.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the switches of the file, one by one")]
 pub(crate) struct AddedToken {
     pub(crate) id: u32,
     pub(crate) text: String,

@@ -285,6 +285,7 @@ fn unsupported(kind: &str) -> TokenizerError {
     TokenizerError::Unsupported {
         what: "tokenizer.json decoder",
         value: kind.to_owned(),
-        remedy: "ByteLevel, WordPiece, Metaspace, Replace, ByteFallback, Fuse and Strip are supported",
+        remedy: "ByteLevel, WordPiece, Metaspace, Replace, ByteFallback, Fuse and Strip are \
+                 supported",
     }
 }

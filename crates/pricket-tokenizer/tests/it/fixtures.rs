@@ -63,7 +63,7 @@ pub(crate) fn as_gguf(file: &Value, model: &str, pre: Option<&str>) -> GgufVocab
             vocab.tokens.resize(id + 1, String::new());
             vocab.token_types.resize(id + 1, 5);
         }
-        vocab.tokens[id] = text.to_owned();
+        text.clone_into(&mut vocab.tokens[id]);
         vocab.token_types[id] = kind;
     };
     for (text, id) in file["model"]["vocab"].as_object().unwrap() {

@@ -17,7 +17,7 @@ fn good() -> Value {
         "version": "1.0",
         "added_tokens": [{"id": 4, "content": "<s>", "special": true}],
         "normalizer": {"type": "Prepend", "prepend": "_"},
-        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
         "post_processor": null,
         "decoder": {"type": "ByteLevel"},
         "model": {

@@ -79,6 +79,33 @@ fn loops_can_break_and_strings_have_pythons_methods() {
 }
 
 #[test]
+fn loops_over_nothing_are_errors_and_raw_text_stays() {
+    let x = json!({"x": null, "y": [1, 2, 3]});
+    assert!(render_with("{% for i in x %}{% endfor %}", &x).is_err());
+    assert!(render_with("{% for i in 5 %}{% endfor %}", &x).is_err());
+    assert_eq!(render_with("{% for i in absent %}{% else %}none{% endfor %}", &x).unwrap(), "none");
+    assert_eq!(
+        render_with("{%- for i in y if i != 2 -%} {{ i }} {%- endfor -%}", &x).unwrap(),
+        "13"
+    );
+    assert_eq!(
+        render_with("{% for i in [1] + y[1:] %}{{ loop.index }}{% endfor %}", &x).unwrap(),
+        "123"
+    );
+    assert_eq!(
+        render_with("{% for k, v in {'a in b if': '%}'}.items() %}{{ k }}{{ v }}{% endfor %}", &x)
+            .unwrap(),
+        "a in b if%}"
+    );
+    assert_eq!(
+        render(
+            "{% raw %}{% for i in x %}{% generation %}{% endraw %}{# {% for i in x %} #}{{ '{% for i in x %}' }}"
+        ),
+        "{% for i in x %}{% generation %}{% for i in x %}"
+    );
+}
+
+#[test]
 fn time_is_written_as_c_writes_it() {
     let all = "%Y %y %m %d %-d %e %j %a %A %b %B %H %I %M %S %p %u %w %F %T %%";
     assert_eq!(

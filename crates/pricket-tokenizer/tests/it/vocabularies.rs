@@ -22,8 +22,12 @@ fn check_folder(folder: &Path) {
             ids(&case["ids_with_special"]),
             "{label}"
         );
-        let tokens: Vec<&str> = want.iter().map(|&id| tokenizer.token_text(id).unwrap()).collect();
-        assert_eq!(serde_json::json!(tokens), case["tokens"], "{label}");
+        for (&id, token) in want.iter().zip(case["tokens"].as_array().unwrap()) {
+            let token = token.as_str().unwrap();
+            // The reference shows an added token with the spaces that it swallowed.
+            let token = if tokenizer.is_special(id) { token.trim() } else { token };
+            assert_eq!(tokenizer.token_text(id), Some(token), "{label}");
+        }
         let decoded = tokenizer.decode(&want, SkipSpecial::No).unwrap();
         assert_eq!(decoded, case["decoded"].as_str().unwrap(), "{label}");
         let decoded = tokenizer.decode(&want, SkipSpecial::Yes).unwrap();
