@@ -143,6 +143,11 @@ impl Packer {
         self.row_bytes
     }
 
+    /// Bytes of rows that wait for their group to fill: at most 15 rows.
+    pub fn pending_bytes(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Takes the next whole rows of the file, any number of them.
     pub fn push_rows(&mut self, data: &[u8]) -> Result<(), SimdError> {
         let count = data.len() / self.row_bytes;
@@ -161,8 +166,10 @@ impl Packer {
             self.pending.extend_from_slice(head);
             rest = tail;
             if self.pending.len() == group_bytes {
-                let group = std::mem::take(&mut self.pending);
+                let mut group = std::mem::take(&mut self.pending);
                 self.push_group(&group);
+                group.clear();
+                self.pending = group;
             }
         }
         let mut groups = rest.chunks_exact(group_bytes);

@@ -1,10 +1,10 @@
 //! A pool of workers for fork-join over a forward pass, without unsafe code and without allocation.
 //!
-//! Persistent threads cannot borrow, so what a worker needs travels to it by value and comes back the
-//! same way: a job owns its buffers and holds `Arc`s of what it reads. A join gives every job back, so
-//! the caller regains sole ownership and may write again what the workers read. Between two
-//! fork-joins a worker spins briefly, because the next one is microseconds away, and then parks,
-//! because a core that spins is a core taken from somebody else.
+//! Persistent threads cannot borrow, so what a worker needs travels to it by value and comes back
+//! the same way: a job owns its buffers and holds `Arc`s of what it reads. A join gives every job
+//! back, so the caller regains sole ownership and may write again what the workers read. Between
+//! two fork-joins a worker spins briefly, because the next one is microseconds away, and then
+//! parks, because a core that spins is a core taken from somebody else.
 
 mod worker;
 
@@ -47,12 +47,12 @@ impl<J: Job> Pool<J> {
         self.workers.len() + 1
     }
 
-    /// Runs every job, one on each thread, and returns when all are done; `jobs` holds the same jobs
-    /// in the same order before and after. No more jobs may be given than there are threads.
+    /// Runs every job, one on each thread, and returns when all are done; `jobs` holds the same
+    /// jobs in the same order before and after. No more jobs may be given than there are threads.
     ///
     /// # Errors
-    /// [`SimdError::JobsExceedThreads`] before anything runs; [`SimdError::JobPanicked`] where a job
-    /// panicked: all others are complete, and the pool stays usable.
+    /// [`SimdError::JobsExceedThreads`] before anything runs; [`SimdError::JobPanicked`] where a
+    /// job panicked: all others are complete, and the pool stays usable.
     pub fn run(&mut self, jobs: &mut Vec<J>) -> Result<(), SimdError> {
         if jobs.len() > self.threads() {
             return Err(SimdError::JobsExceedThreads { jobs: jobs.len(), threads: self.threads() });
@@ -79,8 +79,8 @@ impl<J: Job> Pool<J> {
 }
 
 /// How many threads a forward pass should use where the user does not say: one for each physical
-/// core that this process may run on. Two hardware threads of one core share its vector units, and a
-/// kernel that keeps them busy gains nothing from the second.
+/// core that this process may run on. Two hardware threads of one core share its vector units, and
+/// a kernel that keeps them busy gains nothing from the second.
 pub fn default_threads() -> usize {
     let allowed = thread::available_parallelism().map_or(1, usize::from);
     physical_cores().map_or(allowed, |cores| cores.min(allowed)).max(1)

@@ -12,13 +12,14 @@ use super::Job;
 use crate::SimdError;
 
 /// How often an idle worker looks into its mailbox before it parks. A look with a pause takes some
-/// 20 to 50 ns, so this is 0.1 ms or so: longer than the caller's serial part between two forks of a
-/// forward pass, and than the sampling between two tokens of a small model; short enough that an idle
-/// engine costs nothing that `top` can see.
+/// 20 to 50 ns, so this is 0.1 ms or so: longer than the caller's serial part between two forks of
+/// a forward pass, and than the sampling between two tokens of a small model; short enough that an
+/// idle engine costs nothing that `top` can see.
 const WORKER_SPINS: u32 = 4_000;
 
 /// How often the caller looks for a reply before it yields its core, and how often it yields before
-/// it parks. All workers got equal shares, so a reply that is late means that a core was taken away.
+/// it parks. All workers got equal shares, so a reply that is late means that a core was taken
+/// away.
 const CALLER_SPINS: u32 = 20_000;
 const CALLER_YIELDS: u32 = 100;
 

@@ -4,9 +4,11 @@
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test fails by panicking and reports errors aloud"
+    clippy::float_cmp,
+    reason = "a test fails by panicking and reports aloud; bits and small exact numbers are compared"
 )]
 
+mod allocations;
 mod formats;
 mod levels;
 mod logits;

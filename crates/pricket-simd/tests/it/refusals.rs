@@ -1,5 +1,7 @@
 //! Wrong lengths and shapes end in typed errors, and nothing panics.
 
+use std::ops::Range;
+
 use half::f16;
 use pricket_simd::{
     ActKind, Activations, Format, Head, Kernels, PackedMatrix, Packer, RopePairing, SimdError,
@@ -97,9 +99,13 @@ fn products_of_wrong_shapes_are_refused() {
     act.set(k, ActKind::Q8, &[0.0; 96], 1, 96).unwrap();
     assert!(matmul(k, &w, 0..2, &act, &mut out, 20).is_err(), "other columns");
     act.set(k, ActKind::Q8, &[0.0; 128], 2, 64).unwrap();
-    for (groups, room, stride) in
-        [(0..3, 64, 20), (1..4, 64, 20), (2..1, 64, 20), (0..2, 39, 20), (0..2, 64, 19)]
-    {
+    for (groups, room, stride) in [
+        (0..3, 64, 20),
+        (1..4, 64, 20),
+        (Range { start: 2, end: 1 }, 64, 20),
+        (0..2, 39, 20),
+        (0..2, 64, 19),
+    ] {
         let refused = matmul(k, &w, groups.clone(), &act, &mut out[..room], stride);
         assert!(refused.is_err(), "{groups:?} {room} {stride}");
     }

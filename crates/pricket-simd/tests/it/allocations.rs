@@ -1,0 +1,89 @@
+//! Nothing allocates once the buffers are made.
+
+use std::alloc::System;
+
+use half::f16;
+use pricket_simd::{Activations, Format, Head, Kernels, PackedMatrix, Packer, RopePairing, matmul};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use crate::material::{Kind, Random, levels, weights};
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The counter sees every thread, so the count is taken in a process of its own.
+const COUNT_HERE: &str = "PRICKET_SIMD_COUNT";
+
+#[test]
+fn a_token_allocates_nothing() {
+    if std::env::var_os(COUNT_HERE).is_some() {
+        return;
+    }
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "allocations::count_a_token", "--nocapture", "--test-threads=1"])
+        .env(COUNT_HERE, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("counted every level"), "{text}");
+}
+
+#[test]
+fn count_a_token() {
+    if std::env::var_os(COUNT_HERE).is_none() {
+        return;
+    }
+    for kernels in levels() {
+        for format in Format::ALL {
+            count(kernels, format);
+        }
+    }
+    eprintln!("counted every level");
+}
+
+/// Every operation of a forward pass, for prompts and single tokens in turn, within capacity.
+fn count(kernels: &Kernels, format: Format) {
+    let mut random = Random::new(1);
+    let (rows, cols) = (40, 512);
+    let bytes = weights(format, rows, cols, Kind::Random, &mut random);
+    let w = PackedMatrix::pack(format, rows, cols, &bytes).unwrap();
+    let x = random.bells(20 * cols);
+    let mut act = Activations::with_capacity(20, cols);
+    let mut out = vec![0.0f32; 20 * rows];
+    let mut head = vec![1.0f32; cols];
+    let cache = vec![f16::ONE; 20 * cols];
+    let (mut scores, mut attended) = (vec![0.0f32; 20], vec![0.0f32; cols]);
+    let mut best = Vec::with_capacity(40);
+    let region = Region::new(GLOBAL);
+    for tokens in [20, 1, 7, 1, 20] {
+        let x = &x[..tokens * cols];
+        act.set(kernels, w.activation_kind(), x, tokens, cols).unwrap();
+        matmul(kernels, &w, 0..3, &act, &mut out, rows).unwrap();
+        w.row_into(7, &mut head).unwrap();
+        kernels.rms_norm(&x[..cols], &x[..cols], 1e-5, &mut head).unwrap();
+        kernels.rope(&mut head, &x[..64], &x[..64], RopePairing::Half).unwrap();
+        let view = Head::new(&head, &cache, &cache, cols, 20);
+        kernels.attend(&view, &mut scores, &mut attended).unwrap();
+        kernels.softmax(&mut head).unwrap();
+        kernels.top_k(&head, 40, &mut best).unwrap();
+    }
+    let change = region.change();
+    assert_eq!(change.allocations, 0, "{} {format}", kernels.level());
+    assert_eq!(change.reallocations, 0, "{} {format}", kernels.level());
+}
+
+#[test]
+fn packing_row_by_row_holds_one_group_back_and_no_more() {
+    let (rows, cols) = (160, 512);
+    for format in Format::ALL {
+        let bytes = weights(format, rows, cols, Kind::Random, &mut Random::new(2));
+        let row_bytes = format.row_bytes(cols).unwrap();
+        let mut packer = Packer::new(format, rows, cols).unwrap();
+        for row in bytes.chunks_exact(row_bytes) {
+            packer.push_rows(row).unwrap();
+            assert!(packer.pending_bytes() < 16 * row_bytes, "{format}");
+        }
+        assert_eq!(packer.finish().unwrap().rows(), rows);
+    }
+}
