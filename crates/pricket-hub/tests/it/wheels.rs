@@ -41,7 +41,8 @@ fn wheel(dir: &Path, members: &[(&str, &[u8])]) -> PathBuf {
 fn pip(dir: &Path, lines: &str) -> PathBuf {
     let path = dir.join("pip.sh");
     let script = format!(
-        "#!/bin/sh\nprintf '%s\\n' \"$@\" > {dir}/arguments\nprintf '%s' \"$TMPDIR\" > {dir}/tmpdir\n\
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" > {dir}/arguments\n\
+         printf '%s' \"$TMPDIR\" > {dir}/tmpdir\n\
          while [ $# -gt 0 ]; do [ \"$1\" = --dest ] && DEST=$2; shift; done\n{lines}\n",
         dir = dir.display()
     );
