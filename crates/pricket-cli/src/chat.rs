@@ -110,7 +110,10 @@ impl Session {
         match answer::show(stream, Form::Text, terminal, interrupt) {
             Ok(answer) => {
                 let stopped = answer.interrupted;
-                self.conversation.add(Message::user(text), answer);
+                // An answer that was stopped before its first word is as if nothing was asked.
+                if !(stopped && answer.text.is_empty()) {
+                    self.conversation.add(Message::user(text), answer);
+                }
                 Ok(stopped)
             }
             Err(error @ CliError::Report(_)) => {

@@ -72,7 +72,7 @@ impl Bar {
                 self.clear();
                 let bar = ProgressBar::with_draw_target(*total, ProgressDrawTarget::stderr())
                     .with_style(style(*stage, *total))
-                    .with_message(format!("{} {what}", verb(*stage)));
+                    .with_message(message(*stage, what));
                 self.shown = Some((*stage, bar));
             }
             ProgressEvent::Advanced { stage, done, total } => {
@@ -113,9 +113,16 @@ fn style(stage: ProgressStage, total: Option<u64>) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
+/// What is going on, in words; where a file is looked for, the event's own words say where.
+fn message(stage: ProgressStage, what: &str) -> String {
+    match stage {
+        ProgressStage::Resolving => what.to_owned(),
+        _ => format!("{} {what}", verb(stage)),
+    }
+}
+
 fn verb(stage: ProgressStage) -> &'static str {
     match stage {
-        ProgressStage::Resolving => "finding",
         ProgressStage::Downloading => "downloading",
         ProgressStage::Verifying => "checking",
         ProgressStage::Unpacking => "unpacking",
