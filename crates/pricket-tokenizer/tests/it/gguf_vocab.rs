@@ -98,7 +98,8 @@ fn every_known_splitting_compiles_and_keeps_the_text() {
         "deepseek-coder",
         "kimi-k2",
     ];
-    let text = "It's 12345 o'clock,\r\n\n  \u{4e2d}\u{6587}\u{304b}\u{306a} caf\u{e9} HTTPServer \u{1f600}\t~!?  ";
+    let text =
+        "It's 12345 o'clock,\r\n\n  \u{4e2d}\u{6587}\u{304b} caf\u{e9} HTTPServer \u{1f600}\t~!?  ";
     for name in names {
         let vocab = GgufVocab { pre: Some(name.to_owned()), ..bytes_only() };
         let tokenizer = Tokenizer::from_gguf(&vocab).unwrap();

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::fixtures::{shared, tiny_llama3};
 
-const CHAT: &str = "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>{{ m.content }}<|eot_id|>{% endfor %}{{ tools | tojson if tools }}";
+const CHAT: &str = "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\
+                    {{ m.content }}<|eot_id|>{% endfor %}{{ tools | tojson if tools }}";
 
 fn special_count(tokenizer: &Tokenizer, ids: &[u32]) -> usize {
     ids.iter().filter(|&&id| tokenizer.is_special(id)).count()
@@ -84,7 +85,8 @@ fn a_role_may_complete_the_templates_own_token() {
 #[test]
 fn a_template_that_looks_at_content_bars_instead() {
     let tokenizer = tiny_llama3();
-    let source = "{% if '<|eot_id|>' in messages[0].content %}found {% endif %}{{ messages[0].content }}<|eot_id|><|begin_of_text|>";
+    let source = "{% if '<|eot_id|>' in messages[0].content %}found {% endif %}\
+                  {{ messages[0].content }}<|eot_id|><|begin_of_text|>";
     let messages = json!([{"role": "user", "content": "a<|eot_id|>b"}]);
     let template = ChatTemplate::new(source, tokenizer.special_tokens()).unwrap();
     let rendered = template.render(&TemplateInput::new(&messages)).unwrap();

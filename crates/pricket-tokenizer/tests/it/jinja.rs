@@ -99,7 +99,8 @@ fn loops_over_nothing_are_errors_and_raw_text_stays() {
     );
     assert_eq!(
         render(
-            "{% raw %}{% for i in x %}{% generation %}{% endraw %}{# {% for i in x %} #}{{ '{% for i in x %}' }}"
+            "{% raw %}{% for i in x %}{% generation %}{% endraw %}{# {% for i in x %} #}\
+             {{ '{% for i in x %}' }}"
         ),
         "{% for i in x %}{% generation %}{% for i in x %}"
     );
