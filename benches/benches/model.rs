@@ -2,8 +2,8 @@
 //! `quantized_llama` on the same file, in one run.
 //!
 //! `cargo bench -p pricket-benches --features candle-peer --bench model -- MODEL.gguf [PROMPT]
-//! [GENERATE] [ROUNDS]`. Each measurement is a fresh process, because peak memory is a process's; the
-//! two sides alternate, and the table gives medians.
+//! [GENERATE] [ROUNDS]`. Each measurement is a fresh process, because peak memory is a process's;
+//! the two sides alternate, and the table gives medians.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use pricket::models::{Batch, CausalLm, Logits, LogitsWanted, OpenOptions, open};
+use pricket::models::{Batch, Logits, LogitsWanted, OpenOptions, open};
 
 type Failure = Box<dyn Error>;
 

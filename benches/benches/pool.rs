@@ -1,4 +1,5 @@
-//! What a fork-join costs: an empty job on every thread, and how it behaves when a core is taken away.
+//! What a fork-join costs: an empty job on every thread, and how it behaves when a core is taken
+//! away.
 //!
 //! `cargo bench -p pricket-benches --bench pool -- [THREADS] [ROUNDS]`
 

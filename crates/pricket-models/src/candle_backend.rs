@@ -1,6 +1,6 @@
 //! The second opinion: the same blueprint computed by candle's tensors and candle's quantised
-//! matrices, with none of our kernels. It is plain where our own decoder is fast, so that the two are
-//! wrong together only where the blueprint is.
+//! matrices, with none of our kernels. It is plain where our own decoder is fast, so that the two
+//! are wrong together only where the blueprint is.
 
 mod layer;
 mod matrix;
@@ -61,8 +61,8 @@ impl KvStorage for CandleKv {
 }
 
 impl CandleDecoder {
-    /// Reads all weights into candle's tensors. `spec` gives the names and numbers; the bytes that the
-    /// weights occupy are counted here.
+    /// Reads all weights into candle's tensors. `spec` gives the names and numbers; the bytes that
+    /// the weights occupy are counted here.
     pub(crate) fn load(
         source: &dyn TensorSource,
         blueprint: Blueprint,
@@ -149,6 +149,7 @@ impl CausalLm for CandleDecoder {
 }
 
 /// A candle error as one of ours.
+#[expect(clippy::needless_pass_by_value, reason = "it stands as a function in `map_err`")]
 fn candle(error: candle_core::Error) -> ModelError {
     ModelError::Candle(error.to_string())
 }

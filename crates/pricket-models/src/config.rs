@@ -45,8 +45,8 @@ pub struct HfConfig {
     pub num_attention_heads: usize,
     /// How many key-value heads; as many as query heads where the file names none.
     pub num_key_value_heads: usize,
-    /// Width of a head, which is even; the residual stream divided by the heads where the file names
-    /// none.
+    /// Width of a head, which is even; the residual stream divided by the heads where the file
+    /// names none.
     pub head_dim: usize,
     /// How many tokens the vocabulary has.
     pub vocab_size: usize,
@@ -74,8 +74,8 @@ impl HfConfig {
     /// Reads a `config.json`.
     ///
     /// # Errors
-    /// [`ModelError::NotFound`], [`ModelError::Read`] and [`ModelError::LimitExceeded`] for the file;
-    /// otherwise as [`HfConfig::from_json`].
+    /// [`ModelError::NotFound`], [`ModelError::Read`] and [`ModelError::LimitExceeded`] for the
+    /// file; otherwise as [`HfConfig::from_json`].
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::from_json(path, &Bytes::open(path)?.read_all(CONFIG_BYTES_MAX)?)
     }
@@ -99,7 +99,8 @@ impl HfConfig {
             .unwrap_or(heads);
         if !heads.is_multiple_of(kv_heads) {
             return Err(fields.wrong(format!(
-                "`num_attention_heads` ({heads}) is no multiple of `num_key_value_heads` ({kv_heads})"
+                "`num_attention_heads` ({heads}) is no multiple of `num_key_value_heads` \
+                 ({kv_heads})"
             )));
         }
         let head_dim = head_dim(&fields, raw.head_dim, hidden_size, heads)?;

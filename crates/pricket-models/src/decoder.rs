@@ -1,14 +1,17 @@
 //! Our own forward pass: a decoder assembled from parts, over packed weights and preallocated
 //! buffers, on a pool of our own threads.
 //!
-//! Two ways through a layer give the same bits. A prompt is cut into tiles of tokens, and each thread
-//! takes its tile through a whole layer (`tile`), meeting the others only where attention needs
-//! everybody's keys and values. A few tokens, one of each running sequence, go through together, and
-//! the threads share the rows of each weight (`rows`), so that every weight is read once.
+//! Two ways through a layer give the same bits. A prompt is cut into tiles of tokens, and each
+//! thread takes its tile through a whole layer (`tile`), meeting the others only where attention
+//! needs everybody's keys and values. A few tokens, one of each running sequence, go through
+//! together, and the threads share the rows of each weight (`rows`), so that every weight is read
+//! once.
 
 mod attention;
 mod forward;
 mod kv;
+mod places;
+mod row_pass;
 mod rows;
 mod space;
 mod tile;
@@ -35,7 +38,9 @@ pub(crate) struct Decoder {
     weights: Arc<DecoderWeights>,
     kv_format: KvFormat,
     pool: Pool<Box<Work>>,
-    /// One for each thread of the pool.
+    /// One for each thread of the pool. Boxed, because a job travels by value, and a pointer
+    /// travels faster than its buffers' headers.
+    #[expect(clippy::vec_box, reason = "what moves to a worker and back is the pointer")]
     works: Vec<Box<Work>>,
     rows: RowBuffers,
 }

@@ -1,7 +1,7 @@
 //! GGUF files: one header with metadata and a table of tensors, then the tensors' bytes.
 //!
-//! The format is that of ggml's `gguf.md`, versions 2 and 3, little endian. The header is read once,
-//! front to back; tensors are read by position when they are asked for.
+//! The format is that of ggml's `gguf.md`, versions 2 and 3, little endian. The header is read
+//! once, front to back; tensors are read by position when they are asked for.
 
 mod ggml_type;
 mod metadata;
@@ -24,7 +24,8 @@ use crate::{ModelError, TensorInfo, TensorSource, TextAssets};
 
 const MAGIC: [u8; 4] = *b"GGUF";
 const ALIGNMENT_DEFAULT: u32 = 32;
-/// The fewest bytes of a key and its value: the key's length, a byte of it, a type, a byte of value.
+/// The fewest bytes of a key and its value: the key's length, a byte of it, a type, a byte of
+/// value.
 const ENTRY_BYTES_MIN: u64 = 8 + 1 + 4 + 1;
 
 /// A GGUF file whose header has been read and held against the file.
@@ -44,8 +45,8 @@ impl GgufFile {
     /// # Errors
     /// [`ModelError::NotFound`] and [`ModelError::Read`] for the file; [`ModelError::BadMagic`],
     /// [`ModelError::Truncated`], [`ModelError::Malformed`], [`ModelError::Metadata`],
-    /// [`ModelError::LimitExceeded`], [`ModelError::Unsupported`] (version 1, big endian, one file of
-    /// a split model) and [`ModelError::QuantizationUnsupported`] for what it holds.
+    /// [`ModelError::LimitExceeded`], [`ModelError::Unsupported`] (version 1, big endian, one file
+    /// of a split model) and [`ModelError::QuantizationUnsupported`] for what it holds.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         Self::read(Bytes::open(path)?)
     }
@@ -130,8 +131,8 @@ impl GgufFile {
     /// Everything about text: vocabulary, chat template, ends and defaults.
     ///
     /// # Errors
-    /// [`ModelError::Metadata`] where a key has the wrong type, lists differ in length, or an id lies
-    /// outside the vocabulary.
+    /// [`ModelError::Metadata`] where a key has the wrong type, lists differ in length, or an id
+    /// lies outside the vocabulary.
     pub fn text_assets(&self) -> Result<TextAssets, ModelError> {
         text_assets::collect(&self.metadata)
     }

@@ -9,6 +9,7 @@ use pricket_core::ByteSize;
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
+use crate::open::gguf_files;
 
 /// The kinds of model files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,14 +89,14 @@ pub struct Inspection {
 
 impl Inspection {
     /// An estimate of the memory that the model needs with a context of so many tokens: the weights
-    /// as they are in the file, and the cache of keys and values in half precision. The buffers of a
-    /// forward pass come on top; they are small beside either.
+    /// as they are in the file, and the cache of keys and values in half precision. The buffers of
+    /// a forward pass come on top; they are small beside either.
     pub fn memory_bytes(&self, context: u64) -> Option<u64> {
         self.kv_bytes_per_token?.checked_mul(context)?.checked_add(self.weight_bytes)
     }
 
-    /// Refuses a model that does not fit into `have` bytes with a context of so many tokens. A model
-    /// whose needs the files do not tell passes.
+    /// Refuses a model that does not fit into `have` bytes with a context of so many tokens. A
+    /// model whose needs the files do not tell passes.
     ///
     /// # Errors
     /// [`ModelError::MemoryExceeded`] with both numbers.
@@ -109,9 +110,9 @@ impl Inspection {
     }
 }
 
-/// Tells what a model is: a `.gguf` file, a folder with `config.json` and safetensors files, or a
-/// safetensors file in such a folder. Only headers are read. Architectures and quantisations that
-/// this build does not run are told like all others.
+/// Tells what a model is: a GGUF file or a folder with one, a folder with `config.json` and
+/// safetensors files, or a safetensors file in such a folder. Only headers are read. Architectures
+/// and quantisations that this build does not run are told like all others.
 ///
 /// # Errors
 /// [`ModelError::NotFound`] where there is nothing, or nothing that is a model; otherwise what the
@@ -119,10 +120,16 @@ impl Inspection {
 pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let not_found = |why: &str| ModelError::NotFound { path: path.to_owned(), why: why.to_owned() };
     if path.is_dir() {
-        if !path.join(checkpoint::CONFIG).exists() {
-            return Err(not_found("the folder has no `config.json`; name a .gguf file in it"));
+        if path.join(checkpoint::CONFIG).exists() {
+            return checkpoint::inspect(path, path);
         }
-        return checkpoint::inspect(path, path);
+        return match gguf_files(path)?.as_slice() {
+            [file] => gguf::inspect(file),
+            [] => Err(not_found("the folder holds no config.json and no GGUF file")),
+            more => {
+                Err(not_found(&format!("the folder holds {} GGUF files; name one", more.len())))
+            }
+        };
     }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("safetensors") => {

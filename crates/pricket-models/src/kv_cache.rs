@@ -118,9 +118,9 @@ impl KvCache {
         &mut *self.storage
     }
 
-    /// Holds a batch against the cache before anything runs: every sequence is open, every entry has
-    /// tokens and continues its sequence where it ends, no sequence grows past the limit, every id is
-    /// below `vocab_size`.
+    /// Holds a batch against the cache before anything runs: every sequence is open, every entry
+    /// has tokens and continues its sequence where it ends, no sequence grows past the limit, every
+    /// id is below `vocab_size`.
     pub fn check(&self, batch: &Batch, vocab_size: usize) -> Result<(), ModelError> {
         for (index, entry) in batch.entries().iter().enumerate() {
             let len = self.len(entry.sequence).ok_or(ModelError::CacheSequenceUnknown)?;

@@ -4,16 +4,16 @@
 //! crate of the house that names candle.
 //!
 //! Key types: [`open`] finds out what a path holds and gives a [`CausalLm`]; a [`Batch`] says which
-//! tokens of which sequences to run, a [`KvCache`] remembers what ran, [`Logits`] receive the result;
-//! [`inspect`] tells what a file is without loading it.
+//! tokens of which sequences to run, a [`KvCache`] remembers what ran, [`Logits`] receive the
+//! result; [`inspect`] tells what a file is without loading it.
 //!
-//! 1. `let opened = open(path, &OpenOptions::default(), &mut |event| …)?`
+//! 1. `let opened = open(path, &OpenOptions::default(), &mut |event| ..)?`
 //! 2. `let mut cache = opened.model.new_cache(1, 2048)?`; `let sequence = cache.open_sequence()?`
 //! 3. `batch.push(sequence, 0, &ids, LogitsWanted::Last)`
 //! 4. `opened.model.forward(&batch, &mut cache, &mut logits)?`; `logits.row(0)`
 //!
-//! Costs: loading holds the packed weights plus one tensor; the cache grows by blocks; a decode step
-//! allocates nothing.
+//! Costs: loading holds the packed weights plus one tensor; the cache grows by blocks; a decode
+//! step allocates nothing.
 
 mod arch;
 mod batch;

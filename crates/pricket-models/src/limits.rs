@@ -1,8 +1,9 @@
 //! How much a model's files may ask for. Input past a limit is a typed error, never a cut.
 
-/// The longest GGUF header (everything before the tensors' data), in bytes. The largest known hold a
-/// vocabulary of 262,144 tokens with scores, types and merges and stay below 20 MiB; parsing takes a
-/// small multiple of the header as memory, so this bounds what a hostile file can make us allocate.
+/// The longest GGUF header (everything before the tensors' data), in bytes. The largest known hold
+/// a vocabulary of 262,144 tokens with scores, types and merges and stay below 20 MiB; parsing
+/// takes a small multiple of the header as memory, so this bounds what a hostile file can make us
+/// allocate.
 pub(crate) const GGUF_HEADER_BYTES_MAX: u64 = 256 << 20;
 
 /// How deep arrays of arrays may nest in GGUF metadata. No known key nests at all; reading recurses
@@ -12,8 +13,8 @@ pub(crate) const GGUF_ARRAY_DEPTH_MAX: usize = 4;
 /// The longest metadata key, in bytes: the format's own limit (2^16 - 1).
 pub(crate) const GGUF_KEY_BYTES_MAX: u64 = 65_535;
 
-/// The longest tensor name in a GGUF file, in bytes. The format says 64, and some writers exceed it;
-/// nothing sensible comes near this.
+/// The longest tensor name in a GGUF file, in bytes. The format says 64, and some writers exceed
+/// it; nothing sensible comes near this.
 pub(crate) const GGUF_TENSOR_NAME_BYTES_MAX: u64 = 1_024;
 
 /// The most dimensions of a GGUF tensor: ggml's own limit.
@@ -26,19 +27,19 @@ pub(crate) const SAFETENSORS_HEADER_BYTES_MAX: u64 = 100_000_000;
 /// (video convolutions); each takes eight bytes of memory for as few as two of the file.
 pub(crate) const SAFETENSORS_DIMENSIONS_MAX: usize = 8;
 
-/// The most shards of a model. The largest published checkpoints have fewer than 200, and every shard
-/// holds a file handle, of which a process often has 1,024.
+/// The most shards of a model. The largest published checkpoints have fewer than 200, and every
+/// shard holds a file handle, of which a process often has 1,024.
 pub(crate) const SHARDS_MAX: usize = 512;
 
-/// The longest `model.safetensors.index.json`, in bytes. It repeats every tensor's name once, so the
-/// bound is that of the header.
+/// The longest `model.safetensors.index.json`, in bytes. It repeats every tensor's name once, so
+/// the bound is that of the header.
 pub(crate) const INDEX_BYTES_MAX: u64 = 100_000_000;
 
 /// The longest `config.json` or `generation_config.json`, in bytes. Real ones stay below 64 KiB.
 pub(crate) const CONFIG_BYTES_MAX: u64 = 4 << 20;
 
-/// The longest `tokenizer_config.json`, in bytes. It repeats all added tokens; the largest known stay
-/// below 4 MiB.
+/// The longest `tokenizer_config.json`, in bytes. It repeats all added tokens; the largest known
+/// stay below 4 MiB.
 pub(crate) const TOKENIZER_CONFIG_BYTES_MAX: u64 = 64 << 20;
 
 /// The longest chat template, in bytes. Real ones stay below 64 KiB.
@@ -60,6 +61,6 @@ pub(crate) const VOCABULARY_MAX: u64 = 1 << 24;
 /// The longest context, in tokens. Published models claim up to ten million.
 pub(crate) const CONTEXT_MAX: u64 = 1 << 30;
 
-/// The most ids that end an answer; published models have up to a handful, and each sampled token is
-/// compared with all.
+/// The most ids that end an answer; published models have up to a handful, and each sampled token
+/// is compared with all.
 pub(crate) const EOS_IDS_MAX: usize = 1_024;

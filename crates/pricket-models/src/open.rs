@@ -111,7 +111,8 @@ impl Found {
     }
 }
 
-fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+/// The GGUF files of a folder, sorted by name.
+pub(crate) fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let unreadable = |source| ModelError::Read { path: folder.into(), source };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

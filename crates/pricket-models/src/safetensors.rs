@@ -1,8 +1,8 @@
 //! safetensors files: one, or several with an index that says which holds which tensor.
 //!
 //! The header is read and checked with the rules and the limit of the reference reader; tensors are
-//! read by position when they are asked for. `F32`, `F16` and `BF16` are readable, every other type is
-//! listed and refused by name.
+//! read by position when they are asked for. `F32`, `F16` and `BF16` are readable, every other type
+//! is listed and refused by name.
 
 mod dtype;
 mod header;
@@ -65,8 +65,8 @@ impl Safetensors {
     /// # Errors
     /// [`ModelError::NotFound`] and [`ModelError::Read`] for files; [`ModelError::Truncated`],
     /// [`ModelError::Malformed`] and [`ModelError::LimitExceeded`] for what they hold;
-    /// [`ModelError::Config`] for a wrong index, [`ModelError::TensorMissing`] where a shard does not
-    /// hold what the index promises.
+    /// [`ModelError::Config`] for a wrong index, [`ModelError::TensorMissing`] where a shard does
+    /// not hold what the index promises.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         if path.is_dir() {
             return match (path.join(SINGLE), path.join(INDEX)) {

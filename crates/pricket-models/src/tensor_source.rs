@@ -36,8 +36,8 @@ pub trait TensorSource: fmt::Debug + Send + Sync {
     /// What is known of a tensor.
     ///
     /// # Errors
-    /// [`ModelError::TensorMissing`], or [`ModelError::QuantizationUnsupported`] where the values are
-    /// stored in a way that the kernels do not read.
+    /// [`ModelError::TensorMissing`], or [`ModelError::QuantizationUnsupported`] where the values
+    /// are stored in a way that the kernels do not read.
     fn info(&self, name: &str) -> Result<TensorInfo, ModelError>;
 
     /// Fills `buffer` with the tensor's bytes from `offset` (within the tensor) on.

@@ -9,8 +9,8 @@ use crate::limits::{CONTEXT_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MA
 use crate::rope::frequencies;
 use crate::{HfConfig, ModelError, RopeScaling, TensorSource};
 
-/// Reads `llama.*` metadata. The converter that wrote the file permuted the rows of queries and keys
-/// so that the values of a pair lie side by side.
+/// Reads `llama.*` metadata. The converter that wrote the file permuted the rows of queries and
+/// keys so that the values of a pair lie side by side.
 pub(super) fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
     let meta = file.metadata();
     let number = |key: &str, max: u64| -> Result<usize, ModelError> {
@@ -110,9 +110,9 @@ pub(super) fn from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
 /// What every llama must be, whatever file it came from.
 fn check(blueprint: Blueprint) -> Result<Blueprint, ModelError> {
     let b = &blueprint;
-    let wrong = if b.heads % b.kv_heads != 0 {
+    let wrong = if !b.heads.is_multiple_of(b.kv_heads) {
         Some(format!("{} query heads cannot share {} key-value heads", b.heads, b.kv_heads))
-    } else if b.head_dim % 2 != 0 || b.head_dim == 0 {
+    } else if !b.head_dim.is_multiple_of(2) || b.head_dim == 0 {
         Some(format!("heads of width {} have no pairs to rotate", b.head_dim))
     } else if !(b.norm_eps > 0.0 && b.norm_eps < 1.0) {
         Some(format!("the norm's epsilon is {}", b.norm_eps))

@@ -77,10 +77,8 @@ impl Projection {
     ) -> Result<Self, ModelError> {
         let weight = load_matrix(source, &b.names.layer(layer, part, "weight"), shape)?;
         let bias = b.names.layer(layer, part, "bias");
-        let bias = match source.has(&bias) {
-            true => Some(load_vector(source, &bias, shape[0])?),
-            false => None,
-        };
+        let bias =
+            if source.has(&bias) { Some(load_vector(source, &bias, shape[0])?) } else { None };
         Ok(Self { weight, bias })
     }
 

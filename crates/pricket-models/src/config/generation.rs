@@ -25,8 +25,8 @@ impl GenerationDefaults {
     /// Reads a `generation_config.json`.
     ///
     /// # Errors
-    /// [`ModelError::NotFound`], [`ModelError::Read`] and [`ModelError::LimitExceeded`] for the file;
-    /// [`ModelError::Config`] for a value that has no meaning.
+    /// [`ModelError::NotFound`], [`ModelError::Read`] and [`ModelError::LimitExceeded`] for the
+    /// file; [`ModelError::Config`] for a value that has no meaning.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         Self::from_json(path, &Bytes::open(path)?.read_all(CONFIG_BYTES_MAX)?)
     }

@@ -2,19 +2,18 @@
 
 use std::ops::Range;
 
-use pricket_simd::{Head, Kernels};
+use pricket_simd::Head;
 
 use super::kv::{HeadView, KvLayer};
 use super::space::Place;
+use super::weights::DecoderWeights;
 use crate::ModelError;
-use crate::blueprint::Blueprint;
 
 /// Attends with some query heads of one token. `queries` is the token's row, all heads of it; `out`
-/// takes `heads.len() * head_dim` values. Grouped-query attention (Ainslie et al. 2023): consecutive
-/// query heads share a key-value head.
+/// takes `heads.len() * head_dim` values. Grouped-query attention (Ainslie et al. 2023):
+/// consecutive query heads share a key-value head.
 pub(crate) fn attend_heads(
-    kernels: &Kernels,
-    blueprint: &Blueprint,
+    weights: &DecoderWeights,
     kv: &KvLayer,
     place: Place,
     queries: &[f32],
@@ -22,6 +21,7 @@ pub(crate) fn attend_heads(
     scores: &mut Vec<f32>,
     out: &mut [f32],
 ) -> Result<(), ModelError> {
+    let (blueprint, kernels) = (&weights.blueprint, weights.kernels);
     let dim = blueprint.head_dim;
     let group = blueprint.heads / blueprint.kv_heads;
     let scale = blueprint.attention_scale();

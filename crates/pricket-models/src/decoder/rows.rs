@@ -93,8 +93,8 @@ impl DecoderWeights {
         }
     }
 
-    /// The share of a stage's rows that the worker `index` of `of` computes. All shares together are
-    /// all rows; where a share begins depends on nothing but these numbers.
+    /// The share of a stage's rows that the worker `index` of `of` computes. All shares together
+    /// are all rows; where a share begins depends on nothing but these numbers.
     pub(crate) fn segments(
         &self,
         layer: usize,
@@ -182,7 +182,7 @@ impl Work {
         let outs = self.out.chunks_exact_mut(width);
         for ((place, qkv), out) in queries.places.iter().zip(rows).zip(outs) {
             let (heads, scores) = (heads.clone(), &mut self.space.scores);
-            attend_heads(weights.kernels, b, kv, *place, qkv, heads, scores, out)?;
+            attend_heads(weights, kv, *place, qkv, heads, scores, out)?;
         }
         Ok(())
     }

@@ -125,6 +125,12 @@ pub(crate) fn fit_angles(
     }
 }
 
+/// Makes room for the scores of every position that a sequence may ever have, so that none
+/// allocates as it grows.
+pub(crate) fn reserve(scores: &mut Vec<f32>, positions: usize) {
+    scores.reserve(positions.saturating_sub(scores.len()));
+}
+
 /// Normalises every row: (tokens, width) to (tokens, width).
 pub(crate) fn norm_rows(
     kernels: &Kernels,

@@ -37,7 +37,7 @@ impl Work {
         let outs = space.attended.chunks_exact_mut(b.query_width());
         for ((place, qkv), out) in space.places.iter().zip(rows).zip(outs) {
             let heads = 0..b.heads;
-            attend_heads(weights.kernels, b, kv, *place, qkv, heads, &mut space.scores, out)?;
+            attend_heads(weights, kv, *place, qkv, heads, &mut space.scores, out)?;
         }
         space.acts.set(
             weights.kernels,
@@ -70,7 +70,7 @@ fn project(weights: &DecoderWeights, layer: usize, space: &mut Space) -> Result<
     rope_rows(weights.kernels, b, &mut space.qkv, &space.cos, &space.sin)
 }
 
-/// Norm, gate and up, activation, down, residual: SwiGLU (Shazeer 2020).
+/// Norm, gate and up, activation, down, residual: `SwiGLU` (Shazeer 2020).
 fn feed_forward(
     weights: &DecoderWeights,
     parts: &LayerWeights,

@@ -229,9 +229,10 @@ impl Loader<'_> {
         let names = &self.blueprint.names;
         let weight = self.matrix(&names.layer(layer, part, "weight"), rows, cols)?;
         let bias = names.layer(layer, part, "bias");
-        let bias = match self.source.has(&bias) {
-            true => Some(load_vector(self.source, &bias, rows)?),
-            false => None,
+        let bias = if self.source.has(&bias) {
+            Some(load_vector(self.source, &bias, rows)?)
+        } else {
+            None
         };
         Ok(Linear { weight, bias })
     }

@@ -4,8 +4,9 @@ use std::fmt;
 
 use pricket_simd::Format;
 
-/// How a GGUF tensor's values are stored. Every type that current writers use is known here with its
-/// size, so that a file can be checked and inspected even where the kernels do not read the type.
+/// How a GGUF tensor's values are stored. Every type that current writers use is known here with
+/// its size, so that a file can be checked and inspected even where the kernels do not read the
+/// type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct GgmlType {
     id: u32,
@@ -26,7 +27,7 @@ const fn kind(
 }
 
 /// Numbers, names, values per block and bytes per block as ggml's type table has them.
-const KNOWN: [GgmlType; 33] = [
+const KNOWN: [GgmlType; 34] = [
     kind(0, "F32", 1, 4, Some(Format::F32)),
     kind(1, "F16", 1, 2, Some(Format::F16)),
     kind(2, "Q4_0", 32, 18, Some(Format::Q4_0)),
@@ -60,6 +61,7 @@ const KNOWN: [GgmlType; 33] = [
     kind(35, "TQ2_0", 256, 66, None),
     kind(39, "MXFP4", 32, 17, None),
     kind(40, "NVFP4", 64, 36, None),
+    kind(41, "Q1_0", 128, 18, None),
 ];
 
 impl GgmlType {

@@ -10,7 +10,8 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let file = GgufFile::open(path)?;
     let metadata = file.metadata();
     let architecture = file.architecture()?.to_owned();
-    // Some architectures give a list per layer where others give a number; a list tells nothing here.
+    // Some architectures give a list per layer where others give a number; a list tells nothing
+    // here.
     let number = |key: &str| {
         let value = metadata.get(&format!("{architecture}.{key}"))?;
         value.as_integer().and_then(|number| u64::try_from(number).ok())

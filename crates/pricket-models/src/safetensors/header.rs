@@ -88,8 +88,8 @@ fn check_size(tensor: &RawTensor, len: u64) -> Result<(), String> {
     }
 }
 
-/// Makes the offsets absolute. The tensors fill the rest of the file without a gap or an overlap, as
-/// the reference reader demands: nothing can hide between them.
+/// Makes the offsets absolute. The tensors fill the rest of the file without a gap or an overlap,
+/// as the reference reader demands: nothing can hide between them.
 fn settle(
     tensors: &mut [SafetensorsTensor],
     data_start: u64,

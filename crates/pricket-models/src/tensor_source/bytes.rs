@@ -21,7 +21,8 @@ enum Place {
 }
 
 impl Bytes {
-    /// Opens a file. Anything but a regular file is refused before it is opened: a pipe would block.
+    /// Opens a file. Anything but a regular file is refused before it is opened: a pipe would
+    /// block.
     pub(crate) fn open(path: &Path) -> Result<Self, ModelError> {
         let read = |source: io::Error| match source.kind() {
             ErrorKind::NotFound => ModelError::NotFound {
