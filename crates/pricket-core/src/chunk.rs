@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
 use pricket_stream::MessageChunk;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -45,8 +46,9 @@ pub struct TokenLogprob {
 pub enum CompletionChunk {
     /// A piece of the answer.
     Text {
-        /// Whole characters, never a part of a stop text.
-        text: String,
+        /// Whole characters, never a part of a stop text. Up to 24 bytes stand in the chunk itself,
+        /// so that an ordinary token's text costs no allocation.
+        text: CompactString,
         /// The log-probabilities of the tokens in this piece, where the request asked for them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         logprobs: Vec<TokenLogprob>,
@@ -87,7 +89,7 @@ pub enum CompletionChunk {
 
 impl CompletionChunk {
     /// A piece of text without log-probabilities.
-    pub fn text(text: impl Into<String>) -> Self {
+    pub fn text(text: impl Into<CompactString>) -> Self {
         Self::Text { text: text.into(), logprobs: Vec::new() }
     }
 

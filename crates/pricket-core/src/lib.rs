@@ -42,3 +42,6 @@ pub use provider::CompletionProvider;
 pub use request::{CompletionRequest, Prompt};
 pub use sampling::{EffectiveSampling, SamplingParams};
 pub use usage::{Completion, Timings, Usage};
+
+/// The text of a [`CompletionChunk`]: up to 24 bytes without an allocation, any length with one.
+pub use compact_str::CompactString;

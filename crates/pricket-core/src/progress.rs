@@ -65,9 +65,7 @@ pub enum ProgressEvent {
 
 impl MessageChunk for ProgressEvent {
     fn bad_chunk(message: String) -> Self {
-        Self::Failed {
-            error: Box::new(ErrorReport::new(ErrorKind::Internal, "internal", message)),
-        }
+        Self::Failed { error: Box::new(ErrorReport::new(ErrorKind::Internal, "internal", message)) }
     }
 
     fn error(&self) -> Option<&str> {

@@ -87,7 +87,8 @@ impl SamplingParams {
 
     /// Refuses values that have no meaning: NaN, negative temperatures, probabilities out of range.
     pub fn validate(&self) -> Result<(), CoreError> {
-        let check = |name: &'static str, value: Option<f32>, ok: fn(f32) -> bool, want| match value {
+        let check = |name: &'static str, value: Option<f32>, ok: fn(f32) -> bool, want| match value
+        {
             Some(v) if !v.is_finite() || !ok(v) => {
                 Err(CoreError::SamplingOutOfRange { name, value: v, want })
             }

@@ -1,0 +1,48 @@
+//! Every bound of the engine, with its argument.
+
+/// How many requests may wait where the options say nothing. A waiting request holds its prompt's
+/// ids and a stream; 256 of them are a few megabytes, and minutes of work for a CPU.
+pub const QUEUE_LEN_DEFAULT: usize = 256;
+
+/// The longest queue that the options may ask for: past it a caller waits for hours, and would
+/// rather be told that the engine is busy.
+pub const QUEUE_LEN_MAX: usize = 65_536;
+
+/// Prompt tokens per forward pass where the options say nothing. Matrix tiles are filled from a few
+/// dozen tokens on; 256 tokens of a 1B model take a CPU under a second, which bounds how late a
+/// dropped stream is noticed.
+pub const PREFILL_CHUNK_DEFAULT: usize = 256;
+
+/// The most prompt tokens per forward pass: a model's scratch grows with it.
+pub const PREFILL_CHUNK_MAX: usize = 8_192;
+
+/// How many sequences may run side by side: a batch that is wider helps no CPU, and the cache of
+/// keys and values grows with every one.
+pub const SEQUENCES_MAX: usize = 256;
+
+/// Chunks that a stream holds for its reader. A fast model makes some hundred tokens per second, so
+/// a reader that stalls for half a second does not stall the engine.
+pub const STREAM_CHUNKS: usize = 128;
+
+/// Chunks that one step of a sequence may send at most: the token's text, the rest that a stop text
+/// held back, and the terminal chunk. A sequence steps only while its stream has room for them, so
+/// that no send ever waits and the terminal chunk always fits.
+pub const STEP_CHUNKS_MAX: usize = 3;
+
+/// Texts that end an answer, per request. Each is searched for in every token's text.
+pub const STOP_TEXTS_MAX: usize = 64;
+
+/// Bytes of one stop text. The emitter holds back as many.
+pub const STOP_TEXT_BYTES_MAX: usize = 4_096;
+
+/// Alternatives beside each token's log-probability. Each costs a selection over the vocabulary, and
+/// no wire format that we know asks for more than 20.
+pub const LOGPROBS_MAX: usize = 128;
+
+/// Tokens for which a request's buffers are laid out before its first step; a longer answer grows
+/// them geometrically. An answer without `max_tokens` may be as long as the context, and most are
+/// not.
+pub const RESERVE_TOKENS_MAX: usize = 4_096;
+
+/// Bytes of text laid out per reserved token: English averages about four.
+pub const RESERVE_BYTES_PER_TOKEN: usize = 6;

@@ -1,0 +1,186 @@
+//! Text in: conversations and texts become token ids.
+
+use pricket_core::{CompletionRequest, Message, Prompt, SamplingParams, ToolSpec};
+use pricket_models::{GenerationDefaults, GgufVocabulary, TextAssets, Vocabulary};
+use pricket_tokenizer::{
+    ChatTemplate, Detokenizer, GgufVocab, Rendered, SkipSpecial, Special, TemplateInput, Tokenizer,
+};
+use serde_json::{Map, Value, json};
+
+use crate::EngineError;
+
+/// What turns messages into ids and ids into text: a vocabulary, the model's chat template, and its
+/// makers' defaults.
+#[derive(Debug)]
+pub struct TextPipeline {
+    tokenizer: Tokenizer,
+    template: Option<ChatTemplate>,
+    shows_tools: bool,
+    defaults: GenerationDefaults,
+}
+
+impl TextPipeline {
+    /// A pipeline of a vocabulary and, where there is one, the source of a chat template.
+    pub fn new(
+        tokenizer: Tokenizer,
+        chat_template: Option<&str>,
+        defaults: GenerationDefaults,
+    ) -> Result<Self, EngineError> {
+        let special = tokenizer.special_tokens();
+        let template =
+            chat_template.map(|source| ChatTemplate::new(source, special)).transpose()?;
+        // A template that never names the tools cannot show them.
+        let shows_tools = chat_template.is_some_and(|source| source.contains("tools"));
+        Ok(Self { tokenizer, template, shows_tools, defaults })
+    }
+
+    /// The pipeline of what a model's files say about text.
+    ///
+    /// # Errors
+    /// [`EngineError::VocabularyMissing`] where they have no vocabulary, and whatever is wrong with
+    /// the one that they have.
+    pub fn from_assets(assets: &TextAssets) -> Result<Self, EngineError> {
+        let tokenizer = match &assets.vocabulary {
+            Some(Vocabulary::Gguf(vocabulary)) => Tokenizer::from_gguf(&gguf_vocab(vocabulary))?,
+            Some(Vocabulary::HuggingFace { tokenizer, .. }) => Tokenizer::from_file(tokenizer)?,
+            _ => return Err(EngineError::VocabularyMissing),
+        };
+        Self::new(tokenizer, assets.chat_template.as_deref(), assets.generation.clone())
+    }
+
+    /// The vocabulary.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The chat template, where the model has one.
+    pub fn template(&self) -> Option<&ChatTemplate> {
+        self.template.as_ref()
+    }
+
+    /// Whether the template shows tools to the model.
+    pub fn shows_tools(&self) -> bool {
+        self.shows_tools
+    }
+
+    /// The sampling that the model's makers recommend.
+    pub fn default_sampling(&self) -> SamplingParams {
+        SamplingParams {
+            temperature: self.defaults.temperature,
+            top_k: self.defaults.top_k,
+            top_p: self.defaults.top_p,
+            min_p: self.defaults.min_p,
+            repetition_penalty: self.defaults.repetition_penalty,
+            ..SamplingParams::default()
+        }
+    }
+
+    /// Every token that ends an answer: the makers' list and the vocabulary's own.
+    pub fn end_ids(&self) -> Vec<u32> {
+        let mut ids = self.defaults.eos_ids.clone();
+        ids.extend(self.tokenizer.eos_id());
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// A conversation as the model was trained to see it, up to where its answer begins.
+    ///
+    /// # Errors
+    /// [`EngineError::ChatTemplateMissing`], and what the template itself refuses.
+    pub fn render(
+        &self,
+        messages: &[Message],
+        tools: &[ToolSpec],
+        kwargs: &Map<String, Value>,
+    ) -> Result<Rendered, EngineError> {
+        let template = self.template.as_ref().ok_or(EngineError::ChatTemplateMissing)?;
+        let messages = Value::Array(messages.iter().map(message_for_template).collect());
+        let tools = Value::Array(tools.iter().map(tool_for_template).collect());
+        let has_tools = tools.as_array().is_some_and(|tools| !tools.is_empty());
+        let mut input = TemplateInput::new(&messages);
+        input.tools = has_tools.then_some(&tools);
+        input.kwargs = (!kwargs.is_empty()).then_some(kwargs);
+        Ok(template.render(&input)?)
+    }
+
+    /// The ids of a request's prompt. Special tokens are parsed in the template's scaffolding and in
+    /// raw text, and never in what messages and tools contain.
+    pub fn encode(&self, request: &CompletionRequest) -> Result<Vec<u32>, EngineError> {
+        Ok(match &request.prompt {
+            Prompt::Messages(messages) => {
+                let rendered = self.render(messages, &request.tools, &request.template_kwargs)?;
+                self.tokenizer.encode_chat(&rendered)?
+            }
+            // An empty text is an empty prompt, and no lone beginning-of-sequence token.
+            Prompt::Raw(text) if text.is_empty() => Vec::new(),
+            Prompt::Raw(text) => self.tokenizer.encode_prompt(text, Special::Parse)?,
+            Prompt::Ids(ids) => ids.clone(),
+            _ => return Err(EngineError::PromptUnsupported),
+        })
+    }
+
+    /// A detokeniser for one answer. Special tokens give no text.
+    pub(crate) fn detokenizer(&self) -> Detokenizer {
+        self.tokenizer.detokenizer(SkipSpecial::Yes)
+    }
+}
+
+/// A message in the shape that templates read, which is that of Hugging Face's `messages`.
+fn message_for_template(message: &Message) -> Value {
+    let mut object = Map::new();
+    object.insert("role".to_owned(), message.role.as_str().into());
+    object.insert("content".to_owned(), message.content.as_str().into());
+    if let Some(name) = &message.name {
+        object.insert("name".to_owned(), name.as_str().into());
+    }
+    if let Some(reasoning) = &message.reasoning {
+        object.insert("reasoning_content".to_owned(), reasoning.as_str().into());
+    }
+    if !message.tool_calls.is_empty() {
+        let call = |call: &pricket_core::ToolCall| {
+            json!({
+                "id": call.id,
+                "type": "function",
+                "function": { "name": call.name, "arguments": call.arguments },
+            })
+        };
+        let calls = message.tool_calls.iter().map(call).collect();
+        object.insert("tool_calls".to_owned(), Value::Array(calls));
+    }
+    if let Some(id) = &message.tool_call_id {
+        object.insert("tool_call_id".to_owned(), id.as_str().into());
+    }
+    Value::Object(object)
+}
+
+/// A tool in the shape that templates read.
+fn tool_for_template(tool: &ToolSpec) -> Value {
+    json!({
+        "type": "function",
+        "function": {
+            "name": tool.name,
+            "description": tool.description,
+            "parameters": tool.parameters,
+        },
+    })
+}
+
+/// The vocabulary of a GGUF file, as the tokenizer's crate takes it: it knows no model files.
+fn gguf_vocab(vocabulary: &GgufVocabulary) -> GgufVocab {
+    GgufVocab {
+        model: vocabulary.model.clone(),
+        pre: vocabulary.pre.clone(),
+        tokens: vocabulary.tokens.clone(),
+        scores: vocabulary.scores.clone(),
+        token_types: vocabulary.token_types.clone(),
+        merges: vocabulary.merges.clone(),
+        bos_id: vocabulary.bos_id,
+        eos_id: vocabulary.eos_id,
+        unknown_id: vocabulary.unknown_id,
+        padding_id: vocabulary.padding_id,
+        add_bos: vocabulary.add_bos,
+        add_eos: vocabulary.add_eos,
+        add_space_prefix: vocabulary.add_space_prefix,
+    }
+}

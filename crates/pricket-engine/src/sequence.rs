@@ -1,0 +1,165 @@
+//! One request on its way through the model.
+
+use std::time::Duration;
+
+use pricket_core::{Completion, EffectiveSampling, FinishReason, Usage};
+use pricket_models::{Batch, LogitsWanted, SequenceId};
+use tracing::Span;
+
+use crate::EngineError;
+use crate::clock::Clock;
+use crate::emit::Emitter;
+use crate::sampler::{Rng, Sampler};
+use crate::schedule::Demand;
+use crate::stop::{Finish, StopRules};
+
+/// A request: its tokens, how it is sampled, when it ends, and where its text goes.
+pub(crate) struct Sequence {
+    /// The prompt, then the answer.
+    pub(crate) tokens: Vec<u32>,
+    pub(crate) prompt_len: usize,
+    pub(crate) sampling: EffectiveSampling,
+    pub(crate) rng: Rng,
+    /// How many alternatives are reported beside each token.
+    pub(crate) logprobs: Option<usize>,
+    pub(crate) stop: StopRules,
+    pub(crate) stop_texts: Vec<String>,
+    pub(crate) emitter: Emitter,
+    pub(crate) clock: Clock,
+    pub(crate) span: Span,
+    /// How many of the tokens are in the cache.
+    pub(crate) computed: usize,
+    /// The cache's name for it, from the first step on.
+    pub(crate) cached_as: Option<SequenceId>,
+}
+
+impl Sequence {
+    /// Whether nobody reads any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.emitter.outlet().is_abandoned()
+    }
+
+    /// Whether nothing is left to do.
+    pub(crate) fn is_over(&self) -> bool {
+        self.emitter.outlet().is_ended() || self.is_abandoned()
+    }
+
+    /// Begins to run under a name in the cache.
+    pub(crate) fn start(&mut self, cached_as: SequenceId) {
+        self.cached_as = Some(cached_as);
+        self.clock.start();
+        self.emitter.outlet_mut().start();
+    }
+
+    /// Whether a part of the prompt is still to run.
+    pub(crate) fn is_prefilling(&self) -> bool {
+        self.tokens.len() == self.prompt_len
+    }
+
+    /// What it asks of the next step.
+    pub(crate) fn demand(&self) -> Demand {
+        Demand {
+            tokens: self.tokens.len() - self.computed,
+            decoding: !self.is_prefilling(),
+            has_room: self.emitter.outlet().has_room(),
+        }
+    }
+
+    /// Adds its next `share` tokens to a batch. Logits are wanted of the last token that there is.
+    pub(crate) fn enter(&self, batch: &mut Batch, share: usize) {
+        let end = self.computed + share;
+        let wanted = if end == self.tokens.len() { LogitsWanted::Last } else { LogitsWanted::None };
+        if let (Some(id), Some(tokens)) = (self.cached_as, self.tokens.get(self.computed..end)) {
+            batch.push(id, self.computed, tokens, wanted);
+        }
+    }
+
+    /// A forward pass ran its next `share` tokens. Tells whether the next token is to be sampled.
+    pub(crate) fn advance(&mut self, share: usize, took: Duration) -> bool {
+        if self.is_prefilling() {
+            self.clock.prefilled(took);
+        }
+        self.computed += share;
+        self.computed == self.tokens.len()
+    }
+
+    /// Samples the next token, emits its text, and ends the answer where it is to end.
+    pub(crate) fn extend(
+        &mut self,
+        logits: &mut [f32],
+        sampler: &mut Sampler,
+    ) -> Result<(), EngineError> {
+        let span = self.span.clone();
+        let _entered = span.enter();
+
+        // Sample.
+        let (id, logprob) = {
+            let _phase = tracing::trace_span!("sample").entered();
+            let (tokens, sampling, rng) = (&self.tokens, &self.sampling, &mut self.rng);
+            match self.logprobs {
+                None => (sampler.sample(logits, tokens, sampling, rng)?, None),
+                Some(top) => {
+                    let found = sampler.sample_with_logprobs(logits, tokens, sampling, rng, top)?;
+                    (found.id, Some(found))
+                }
+            }
+        };
+        self.tokens.push(id);
+        self.clock.token();
+        if self.stop.is_end(id) {
+            return self.complete(Finish::by(FinishReason::Stop));
+        }
+
+        // Emit.
+        let _phase = tracing::trace_span!("emit").entered();
+        if let Some(index) = self.emitter.push(id, logprob)? {
+            return self.end(Finish::by_text(index));
+        }
+        match self.stop.length(self.answer_len(), self.tokens.len()) {
+            Some(reason) => self.complete(Finish::by(reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the request with an error.
+    pub(crate) fn fail(&mut self, error: &EngineError) {
+        let _entered = self.span.enter();
+        self.emitter.outlet_mut().fail(error);
+    }
+
+    fn answer_len(&self) -> usize {
+        self.tokens.len() - self.prompt_len
+    }
+
+    /// Emits what was held back, and ends the answer.
+    fn complete(&mut self, finish: Finish) -> Result<(), EngineError> {
+        let finish = self.emitter.finish()?.map_or(finish, Finish::by_text);
+        self.end(finish)
+    }
+
+    /// Sends the terminal chunk.
+    #[allow(clippy::unnecessary_wraps, reason = "it ends functions that can fail")]
+    fn end(&mut self, finish: Finish) -> Result<(), EngineError> {
+        let usage = Usage {
+            prompt_tokens: self.prompt_len,
+            cached_tokens: 0,
+            completion_tokens: self.answer_len(),
+        };
+        let timings = self.clock.timings();
+        tracing::info!(
+            reason = ?finish.reason,
+            prompt_tokens = usage.prompt_tokens,
+            completion_tokens = usage.completion_tokens,
+            first_token_ms = timings.first_token_ms,
+            total_ms = timings.total_ms,
+            "request complete"
+        );
+        let stop = finish.stop_text.and_then(|index| self.stop_texts.get(index)).cloned();
+        let text = self.emitter.take_text();
+        let sampling = self.sampling.clone();
+        let finish_reason = finish.reason;
+        let completion = Completion { text, finish_reason, stop, usage, timings, sampling };
+        self.emitter.outlet_mut().complete(completion);
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! The hot path: one step for every sequence in the plan.
+
+use std::time::Instant;
+
+use crate::EngineError;
+use crate::containment::contained;
+use crate::schedule::Share;
+use crate::worker::Worker;
+
+impl Worker {
+    /// Plan, forward, sample, emit, retire. A failure ends the sequence that it belongs to: where a
+    /// pass over several fails, each runs alone, and only the culprit fails again.
+    pub(crate) fn step(&mut self) {
+        let plan = std::mem::take(&mut self.plan);
+        if let Err(error) = self.run_batch(&plan) {
+            let alone = plan.len() == 1;
+            for share in &plan {
+                let again = if alone { None } else { self.run_batch(&[*share]).err() };
+                let failed = if alone { Some(&error) } else { again.as_ref() };
+                if let (Some(error), Some(sequence)) = (failed, self.running.get_mut(share.index)) {
+                    sequence.fail(error);
+                }
+            }
+        }
+        self.plan = plan;
+        self.retire();
+    }
+
+    /// One forward pass for these shares, and one more token for those whose tokens all ran.
+    fn run_batch(&mut self, plan: &[Share]) -> Result<(), EngineError> {
+        let Self { model, cache, running, batch, logits, sampler, stats, .. } = self;
+
+        // Plan: which tokens of whom.
+        batch.clear();
+        let mut holds_prompt = false;
+        for share in plan {
+            if let Some(sequence) = running.get(share.index) {
+                sequence.enter(batch, share.tokens);
+                holds_prompt |= sequence.is_prefilling();
+            }
+        }
+
+        // Forward: logits is (rows, vocab_size), a row for each sequence whose tokens all ran.
+        let began = Instant::now();
+        {
+            let _phase = tracing::trace_span!("forward", tokens = batch.tokens().len()).entered();
+            contained(|| model.forward(batch, cache, logits))?;
+        }
+        let took = began.elapsed();
+        stats.count_step(took, holds_prompt, cache.bytes());
+
+        // Sample and emit: each sequence for itself, and each failure its own.
+        let mut row = 0;
+        for share in plan {
+            let Some(sequence) = running.get_mut(share.index) else { continue };
+            if !sequence.advance(share.tokens, took) {
+                continue;
+            }
+            let extended = contained(|| sequence.extend(logits.row_mut(row), sampler));
+            row += 1;
+            if let Err(error) = extended {
+                sampler.reset();
+                sequence.fail(&error);
+            }
+        }
+        Ok(())
+    }
+}
