@@ -1,0 +1,17 @@
+//! Malformed model files: each gives a typed error that names what is wrong, and none makes us
+//! allocate more than a small multiple of its own size.
+//!
+//! A binary of its own, because it replaces the global allocator by one that counts.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../it/gguf_writer.rs"]
+mod gguf_writer;
+
+mod allocation;
+mod config;
+mod gguf;
+mod gguf_cases;
+mod opening;
+mod runnable;
+mod safetensors;

@@ -1,0 +1,114 @@
+//! What `inspect` tells.
+
+use std::fs;
+
+use pricket_models::{Inspection, ModelFormat, inspect};
+
+use crate::fixtures::{committed, outside};
+use crate::gguf_writer::{File, STRING, U32, entry, string, tensor};
+
+fn llama() -> File {
+    let number = |key: &str, value: u32| entry(key, U32, value.to_le_bytes());
+    File::of_tensors(
+        vec![tensor("a", &[32, 4], 2, 0), tensor("b", &[256], 23, 96), tensor("c", &[8], 0, 256)],
+        288,
+    )
+    .with(|file| {
+        file.entries.extend([
+            entry("general.name", STRING, string("tiny")),
+            number("llama.block_count", 3),
+            number("llama.context_length", 1000),
+            number("llama.embedding_length", 64),
+            number("llama.attention.head_count", 4),
+            number("llama.attention.head_count_kv", 2),
+            number("llama.vocab_size", 99),
+        ]);
+    })
+}
+
+fn inspected(file: &File) -> Inspection {
+    let folder = tempfile::tempdir().unwrap();
+    // Content decides, not the name.
+    let path = folder.path().join("blob");
+    fs::write(&path, file.bytes()).unwrap();
+    inspect(&path).unwrap()
+}
+
+#[test]
+fn a_gguf_file_is_told_from_its_header() {
+    let file = llama();
+    let found = inspected(&file);
+    assert_eq!((found.format, found.format_version), (ModelFormat::Gguf, Some(3)));
+    assert_eq!((found.architecture.as_str(), found.name.as_deref()), ("llama", Some("tiny")));
+    assert_eq!((found.files, found.file_bytes), (1, file.bytes().len() as u64));
+    assert_eq!((found.parameters, found.weight_bytes), (128 + 256 + 8, 72 + 136 + 32));
+    assert_eq!((found.context_length, found.vocab_size), (Some(1000), Some(99)));
+    assert_eq!((found.heads, found.kv_heads, found.head_dim), (Some(4), Some(2), Some(16)));
+    assert_eq!((found.tokenizer, found.has_chat_template), (None, false));
+    let types: Vec<_> = found
+        .tensor_types
+        .iter()
+        .map(|kind| (kind.name.as_str(), kind.tensors, kind.bytes, kind.supported))
+        .collect();
+    assert_eq!(types, [("IQ4_XS", 1, 136, false), ("Q4_0", 1, 72, true), ("F32", 1, 32, true)]);
+    assert_eq!(found.quantization, "IQ4_XS");
+}
+
+#[test]
+fn memory_is_the_weights_and_the_cache() {
+    let found = inspected(&llama());
+    // 3 layers, 2 heads of 16 values, keys and values, two bytes each.
+    assert_eq!(found.kv_bytes_per_token, Some(384));
+    assert_eq!(found.memory_bytes(10), Some(240 + 3840));
+    assert_eq!(found.memory_bytes_full_context, Some(240 + 384_000));
+    found.check_memory(10, 4080).unwrap();
+    let error = found.check_memory(10, 4079).unwrap_err();
+    assert_eq!(error.code(), "memory_exceeded");
+    assert_eq!(error.to_string(), "the model needs 4.0 KiB of memory, but 4.0 KiB are available");
+    assert_eq!(found.memory_bytes(u64::MAX), None);
+}
+
+#[test]
+fn an_architecture_that_does_not_run_is_told_all_the_same() {
+    let found = inspected(&File::valid().with(|file| {
+        file.entries[0] = entry("general.architecture", STRING, string("rwkv9"));
+    }));
+    assert_eq!(found.architecture, "rwkv9");
+    assert_eq!((found.layers, found.kv_bytes_per_token), (None, None));
+    assert_eq!((found.vocab_size, found.tokenizer.as_deref()), (Some(4), Some("gpt2")));
+    assert!(found.has_chat_template);
+}
+
+#[test]
+fn a_checkpoint_is_told_from_its_folder_or_its_weights() {
+    let folder = committed("models/tiny-llama");
+    let found = inspect(&folder).unwrap();
+    assert_eq!((found.format, found.architecture.as_str()), (ModelFormat::Safetensors, "llama"));
+    assert_eq!((found.layers, found.hidden_size, found.vocab_size), (Some(3), Some(64), Some(512)));
+    assert_eq!((found.quantization.as_str(), found.tensor_types.len()), ("BF16", 1));
+    // Embedding and head, three layers of attention, feed-forward and two norms, the last norm.
+    let layer = 64 * 64 * 2 + 64 * 32 * 2 + 3 * 64 * 176 + 2 * 64;
+    assert_eq!(found.parameters, 2 * 512 * 64 + 3 * layer + 64);
+    assert_eq!(found.weight_bytes, 2 * found.parameters);
+    assert_eq!(found.tokenizer.as_deref(), Some("tokenizer.json"));
+    let by_file = inspect(&folder.join("model.safetensors")).unwrap();
+    assert_eq!(Inspection { path: found.path.clone(), ..by_file }, found);
+    let json = serde_json::to_value(&found).unwrap();
+    assert_eq!(json["format"], "safetensors");
+    assert_eq!(serde_json::from_value::<Inspection>(json).unwrap(), found);
+}
+
+#[test]
+fn every_checkpoint_of_the_fixtures_is_told() {
+    let Some(models) = outside("PRICKET_FIXTURES", "shared/fixtures", "models") else { return };
+    for (name, architecture, files, supported) in [
+        ("tiny-qwen3-moe", "qwen3_moe", 2, true),
+        ("tiny-kimi-k2-fp8", "kimi_k2", 2, false),
+        ("tiny-gemma3", "gemma3_text", 1, true),
+    ] {
+        let found = inspect(&models.join(name)).unwrap();
+        assert_eq!((found.architecture.as_str(), found.files), (architecture, files), "{name}");
+        assert_eq!(found.tensor_types.iter().all(|kind| kind.supported), supported, "{name}");
+        assert!(found.layers.is_some() && found.context_length.is_some(), "{name}");
+    }
+}
