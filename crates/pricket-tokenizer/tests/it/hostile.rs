@@ -93,13 +93,8 @@ fn malformed_files_are_typed_errors() {
     for (place, value) in changes {
         let mut file = good();
         let short = value.to_string().chars().take(120).collect::<String>();
-        match file.pointer_mut(place) {
-            Some(slot) => *slot = value,
-            None => {
-                let (parent, name) = place.rsplit_once('/').unwrap();
-                file.pointer_mut(parent).unwrap()[name] = value;
-            }
-        }
+        let (parent, name) = place.rsplit_once('/').unwrap();
+        file.pointer_mut(parent).unwrap()[name] = value;
         let error = load(&file).expect_err(&format!("{place} = {short}"));
         assert!(error.to_string().len() < 400, "{place} = {short}: {error}");
     }
@@ -197,10 +192,10 @@ fn arbitrary_metadata_never_panic() {
             tokens, scores, merges, token_types: kinds, unknown_id: unk,
             ..GgufVocab::default()
         };
-        if let Ok(tokenizer) = Tokenizer::from_gguf(&vocab) {
-            if let Ok(ids) = tokenizer.encode(&text, Special::Parse) {
-                prop_assert!(tokenizer.decode(&ids, SkipSpecial::No).is_ok());
-            }
+        if let Ok(tokenizer) = Tokenizer::from_gguf(&vocab)
+            && let Ok(ids) = tokenizer.encode(&text, Special::Parse)
+        {
+            prop_assert!(tokenizer.decode(&ids, SkipSpecial::No).is_ok());
         }
     });
 }
@@ -239,7 +234,7 @@ fn hostile_templates_end() {
     let nested = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));
     assert!(render(&format!("{{{{ {nested} }}}}")).is_err());
     assert!(matches!(render(&"x".repeat(2 << 20)), Err(TokenizerError::TooLarge { .. })));
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
 #[test]

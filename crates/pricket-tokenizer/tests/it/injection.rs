@@ -100,7 +100,7 @@ fn a_template_that_looks_at_content_bars_instead() {
 fn sentinels_in_content_change_nothing() {
     let tokenizer = tiny_llama3();
     let all: String = ('\u{fdd0}'..='\u{fdef}').collect();
-    for content in [format!("\u{fdd0}<|eot_id|>"), format!("{all}<|eot_id|>")] {
+    for content in ["\u{fdd0}<|eot_id|>".to_owned(), format!("{all}<|eot_id|>")] {
         let messages = json!([{"role": "user", "content": content}]);
         let source = "{{ messages[0].content }}<|begin_of_text|>";
         let ids = chat(&tokenizer, source, &messages, None);
