@@ -27,7 +27,8 @@ fn case(name: &'static str, file: &File, code: &'static str, message: &'static s
 }
 
 pub(crate) fn all() -> Vec<Case> {
-    let groups = [heads(), counts(), values(), keys(), vocabulary(), table(), types(), places()];
+    let groups =
+        [heads(), counts(), values(), keys(), vocabulary(), roles(), table(), types(), places()];
     groups.into_iter().flatten().collect()
 }
 
@@ -198,13 +199,11 @@ fn keys() -> Vec<Case> {
     ]
 }
 
+fn set(key: &'static str, kind: u32, value: Vec<u8>) -> File {
+    File::valid().with(|file| file.set(key, kind, value))
+}
+
 fn vocabulary() -> Vec<Case> {
-    fn set(key: &'static str, kind: u32, value: Vec<u8>) -> File {
-        File::valid().with(|file| {
-            file.entries.retain(|entry| entry.key != key.as_bytes());
-            file.entries.push(entry(key, kind, value));
-        })
-    }
     let tokens = "tokenizer.ggml.tokens";
     vec![
         case("tokens as numbers", &set(tokens, ARRAY, integers(&[1])), METADATA, "of strings"),
@@ -245,6 +244,11 @@ fn vocabulary() -> Vec<Case> {
             METADATA,
             "`tokenizer.ggml.token_type` is an array of unsigned integers",
         ),
+    ]
+}
+
+fn roles() -> Vec<Case> {
+    vec![
         case(
             "an end outside the vocabulary",
             &set("tokenizer.ggml.eos_token_id", U32, 4_u32.to_le_bytes().to_vec()),

@@ -3,7 +3,8 @@
 //!
 //! A binary of its own, because it replaces the global allocator by one that counts.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 #[path = "../it/gguf_writer.rs"]
 mod gguf_writer;

@@ -47,7 +47,7 @@ fn a_config_has_the_numbers_of_its_file() {
     assert!(tied.tie_word_embeddings);
 }
 
-fn parsed(change: Value) -> HfConfig {
+fn parsed(change: &Value) -> HfConfig {
     let mut config = json!({
         "model_type": "llama", "hidden_size": 96, "intermediate_size": 176,
         "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 512,
@@ -59,7 +59,7 @@ fn parsed(change: Value) -> HfConfig {
 
 #[test]
 fn what_a_config_leaves_out_is_what_transformers_takes() {
-    let config = parsed(json!({"head_dim": null, "rope_scaling": null, "eos_token_id": null}));
+    let config = parsed(&json!({"head_dim": null, "rope_scaling": null, "eos_token_id": null}));
     assert_eq!((config.num_key_value_heads, config.head_dim), (4, 24));
     assert_eq!((config.rms_norm_eps, config.rope.theta), (1e-6, 10_000.0));
     assert_eq!(config.rope.scaling, RopeScaling::None);
@@ -71,8 +71,8 @@ fn what_a_config_leaves_out_is_what_transformers_takes() {
 #[test]
 fn scaling_is_read_under_its_former_name_and_in_its_newer_place() {
     let linear = RopeScaling::Linear { factor: 2.5 };
-    let former = parsed(json!({"rope_scaling": {"type": "linear", "factor": 2.5}}));
-    let newer = parsed(json!({
+    let former = parsed(&json!({"rope_scaling": {"type": "linear", "factor": 2.5}}));
+    let newer = parsed(&json!({
         "rope_parameters": {"rope_type": "linear", "factor": 2.5, "rope_theta": 5e5}
     }));
     assert_eq!((former.rope.scaling, former.rope.theta), (linear, 10_000.0));
@@ -176,7 +176,7 @@ fn text_assets_are_those_of_the_folder() {
 #[test]
 fn a_bare_folder_ends_answers_as_its_config_says() {
     let folder = tempfile::tempdir().unwrap();
-    let config = parsed(json!({"eos_token_id": [3, 4]}));
+    let config = parsed(&json!({"eos_token_id": [3, 4]}));
     let assets = TextAssets::from_folder(folder.path(), &config).unwrap();
     assert_eq!((assets.vocabulary, assets.generation.eos_ids), (None, vec![3, 4]));
 }
@@ -184,7 +184,7 @@ fn a_bare_folder_ends_answers_as_its_config_says() {
 #[test]
 fn the_chat_template_is_sought_where_transformers_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
-    let config = parsed(json!({}));
+    let config = parsed(&json!({}));
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     let template = || TextAssets::from_folder(folder.path(), &config).unwrap().chat_template;
     assert_eq!(template(), None);

@@ -148,7 +148,7 @@ fn getters_convert_integers_that_fit_and_name_keys_that_do_not() {
         (metadata.require::<u32>("t.u64").err(), "`t.u64` is 18446744073709551615, but"),
         (metadata.require::<u32>("absent").err(), "metadata `absent` is missing; an integer"),
         (metadata.require::<u32>("t.f32").err(), "`t.f32` is a float, but an integer"),
-        (metadata.require::<&str>("t.u8").err().map(Into::into), "but a string is expected"),
+        (metadata.require::<&str>("t.u8").err(), "but a string is expected"),
         (metadata.require::<bool>("t.u8").err(), "but a truth value is expected"),
     ];
     for (error, message) in refusals {

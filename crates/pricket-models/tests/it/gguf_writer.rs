@@ -81,7 +81,7 @@ pub(crate) fn tensor(name: impl AsRef<[u8]>, axes: &[u64], kind: u32, offset: u6
 
 impl File {
     /// A valid file: every kind of metadata, a vocabulary of four tokens, and three tensors of
-    /// different types: `a` (2 x 4, F32), `b` (2 x 32, Q4_0) and `c` (4, F16).
+    /// different types: `a` (2 x 4, F32), `b` (2 x 32, `Q4_0`) and `c` (4, F16).
     pub(crate) fn valid() -> Self {
         let entries = vec![
             entry("general.architecture", STRING, string("llama")),
