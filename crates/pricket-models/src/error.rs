@@ -36,7 +36,8 @@ pub enum ModelError {
     },
     /// The file ends early, as after a download that broke off.
     #[error(
-        "{what} ends early: {need} bytes are needed at byte {offset}, {have} are left; fetch it again"
+        "{what} ends early: {need} bytes are needed at byte {offset}, {have} are left; fetch it \
+         again"
     )]
     Truncated {
         /// The file or part.

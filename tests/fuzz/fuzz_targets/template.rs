@@ -1,5 +1,5 @@
-//! Any text as a chat template, and what follows a U+0001 in it as a message: a rendering or a typed
-//! error, in bounded time.
+//! Any text as a chat template, and what follows a U+0001 in it as a message: a rendering or a
+//! typed error, in bounded time.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
