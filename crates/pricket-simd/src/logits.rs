@@ -79,11 +79,11 @@ impl Kernels {
         Ok(())
     }
 
-    /// The `k` greatest logits, best first, the lower token first among equals, into `out`, which is
-    /// cleared first and does not grow if it has room for `k`. All of them if there are fewer.
+    /// The `k` greatest logits, best first, the lower token first among equals, into `out`, which
+    /// is cleared first and does not grow if it has room for `k`. All of them if there are fewer.
     ///
-    /// One pass with a heap of `k`: after the first few thousand tokens nearly every run of 64 falls
-    /// to one comparison of its maximum. NaN is an error.
+    /// One pass with a heap of `k`: after the first few thousand tokens nearly every run of 64
+    /// falls to one comparison of its maximum. NaN is an error.
     pub fn top_k(
         &self,
         logits: &[f32],

@@ -5,6 +5,7 @@ pub(crate) mod bodies;
 mod exponential;
 pub(crate) mod quantization;
 pub(crate) mod reductions;
+pub(crate) mod registers;
 pub(crate) mod rotation;
 pub(crate) mod transforms;
 

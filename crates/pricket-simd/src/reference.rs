@@ -1,5 +1,5 @@
-//! The plain definition of every operation, in f64 and without cleverness: what the kernels of every
-//! level are held to. Slow on purpose, and written apart from the kernels.
+//! The plain definition of every operation, in f64 and without cleverness: what the kernels of
+//! every level are held to. Slow on purpose, and written apart from the kernels.
 
 mod blocks;
 

@@ -22,15 +22,18 @@ pub(crate) struct Codes {
 }
 
 /// The two bytes at `at` as an f16; zero where the slice ends.
-pub(super) fn f16_at(bytes: &[u8], at: usize) -> f32 {
-    let low = bytes.get(at).copied().unwrap_or_default();
-    let high = bytes.get(at + 1).copied().unwrap_or_default();
-    f16::from_le_bytes([low, high]).to_f32()
+pub(super) fn f16_at(block: &[u8], at: usize) -> f32 {
+    f16::from_le_bytes(*bytes(block, at)).to_f32()
+}
+
+/// `N` bytes at `at`; zeros where the slice ends, which whole blocks never do.
+pub(super) fn bytes<const N: usize>(block: &[u8], at: usize) -> &[u8; N] {
+    block.get(at..).and_then(|rest| rest.first_chunk()).unwrap_or(&[0; N])
 }
 
 /// The byte at `at`; zero where the slice ends. Callers hand in whole blocks, so it never does.
-pub(super) fn byte(bytes: &[u8], at: usize) -> u8 {
-    bytes.get(at).copied().unwrap_or_default()
+pub(super) fn byte(block: &[u8], at: usize) -> u8 {
+    block.get(at).copied().unwrap_or_default()
 }
 
 impl Codes {
@@ -42,8 +45,7 @@ impl Codes {
             Format::Q5_0 => Self::even(five_bits(block, 2), 16, f16_at(block, 0), 0.0),
             Format::Q5_1 => Self::even(five_bits(block, 4), 0, f16_at(block, 0), f16_at(block, 2)),
             Format::Q8_0 => {
-                let code = std::array::from_fn(|k| byte(block, 2 + k) ^ 0x80);
-                Self::even(code, 128, f16_at(block, 0), 0.0)
+                Self::even(bytes(block, 2).map(|code| code ^ 0x80), 128, f16_at(block, 0), 0.0)
             }
             Format::Q2K => k_quants::q2(block, run),
             Format::Q3K => k_quants::q3(block, run),
@@ -71,14 +73,13 @@ impl Codes {
 
 /// 16 bytes at `at`: the low nibbles are values 0..16, the high ones values 16..32.
 fn nibbles(block: &[u8], at: usize) -> [u8; 32] {
-    std::array::from_fn(|k| {
-        let pair = byte(block, at + k % 16);
-        if k < 16 { pair & 15 } else { pair >> 4 }
-    })
+    let pairs: &[u8; 16] = bytes(block, at);
+    std::array::from_fn(|k| if k < 16 { pairs[k] & 15 } else { pairs[k - 16] >> 4 })
 }
 
 /// Four bytes at `at` with the fifth bits of 32 values, then their nibbles.
 fn five_bits(block: &[u8], at: usize) -> [u8; 32] {
     let low = nibbles(block, at + 4);
-    std::array::from_fn(|k| low[k] | ((byte(block, at + k / 8) >> (k % 8)) & 1) << 4)
+    let fifth: &[u8; 4] = bytes(block, at);
+    std::array::from_fn(|k| low[k] | ((fifth[k / 8] >> (k % 8)) & 1) << 4)
 }

@@ -1,7 +1,7 @@
 //! The k-quants: super-blocks of 256 values with small integer scales for runs of 16 or 32.
 //! Source: the GGUF specification and ggml's `dequantize_row_q*_K`.
 
-use super::codes::{Codes, byte, f16_at};
+use super::codes::{Codes, byte, bytes, f16_at};
 
 /// `Q2_K`: 16 bytes of scale (low nibble) and offset (high nibble) per 16 values, 64 bytes of 2-bit
 /// codes, f16 scale, f16 offset scale. Each half of 128 values shares 32 bytes of codes.
@@ -10,7 +10,7 @@ pub(super) fn q2(block: &[u8], run: usize) -> Codes {
     let (half, shift) = (run / 4, 2 * (run % 4));
     let pair = [byte(block, 2 * run), byte(block, 2 * run + 1)];
     Codes {
-        code: std::array::from_fn(|k| (byte(block, 16 + 32 * half + k) >> shift) & 3),
+        code: bytes::<32>(block, 16 + 32 * half).map(|four| (four >> shift) & 3),
         zero: 0,
         scale: pair.map(|p| d * f32::from(p & 15)),
         offset: pair.map(|p| -(dmin * f32::from(p >> 4))),
@@ -27,11 +27,9 @@ pub(super) fn q3(block: &[u8], run: usize) -> Codes {
         let high = byte(block, 104 + index % 4) >> (2 * (index / 4)) & 3;
         d * f32::from(i16::from(low | high << 4) - 32)
     };
+    let (low, third): (&[u8; 32], &[u8; 32]) = (bytes(block, 32 + 32 * half), bytes(block, 0));
     Codes {
-        code: std::array::from_fn(|k| {
-            let low = (byte(block, 32 + 32 * half + k) >> shift) & 3;
-            low | ((byte(block, k) >> run) & 1) << 2
-        }),
+        code: std::array::from_fn(|k| ((low[k] >> shift) & 3) | ((third[k] >> run) & 1) << 2),
         zero: 4,
         scale: [scale(2 * run), scale(2 * run + 1)],
         offset: [0.0; 2],
@@ -59,17 +57,17 @@ fn scale_and_offset(block: &[u8], run: usize) -> (f32, f32) {
 /// 2i + 1 are the low and high nibbles of one 32 bytes.
 pub(super) fn q4(block: &[u8], run: usize) -> Codes {
     let (scale, offset) = scale_and_offset(block, run);
-    let code = std::array::from_fn(|k| (byte(block, 16 + run / 2 * 32 + k) >> (run % 2 * 4)) & 15);
-    Codes::even(code, 0, scale, offset)
+    let pairs: &[u8; 32] = bytes(block, 16 + run / 2 * 32);
+    Codes::even(pairs.map(|pair| (pair >> (run % 2 * 4)) & 15), 0, scale, offset)
 }
 
 /// `Q5_K`: as `Q4_K`, with 32 bytes of fifth bits before the nibbles; bit `run` belongs to a run.
 pub(super) fn q5(block: &[u8], run: usize) -> Codes {
     let (scale, offset) = scale_and_offset(block, run);
-    let code = std::array::from_fn(|k| {
-        let low = (byte(block, 48 + run / 2 * 32 + k) >> (run % 2 * 4)) & 15;
-        low | ((byte(block, 16 + k) >> run) & 1) << 4
-    });
+    let pairs: &[u8; 32] = bytes(block, 48 + run / 2 * 32);
+    let fifth: &[u8; 32] = bytes(block, 16);
+    let code =
+        std::array::from_fn(|k| ((pairs[k] >> (run % 2 * 4)) & 15) | ((fifth[k] >> run) & 1) << 4);
     Codes::even(code, 0, scale, offset)
 }
 
@@ -79,11 +77,11 @@ pub(super) fn q6(block: &[u8], run: usize) -> Codes {
     let d = f16_at(block, 208);
     let (half, part) = (run / 4, run % 4);
     let scale = |index: usize| d * f32::from(byte(block, 192 + index).cast_signed());
+    let low: &[u8; 32] = bytes(block, 64 * half + 32 * (part % 2));
+    let high: &[u8; 32] = bytes(block, 128 + 32 * half);
     Codes {
         code: std::array::from_fn(|k| {
-            let low = byte(block, 64 * half + 32 * (part % 2) + k) >> (4 * (part / 2)) & 15;
-            let high = byte(block, 128 + 32 * half + k) >> (2 * part) & 3;
-            low | high << 4
+            ((low[k] >> (4 * (part / 2))) & 15) | ((high[k] >> (2 * part)) & 3) << 4
         }),
         zero: 32,
         scale: [scale(2 * run), scale(2 * run + 1)],

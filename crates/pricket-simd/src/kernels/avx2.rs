@@ -3,18 +3,23 @@
 
 mod floats;
 mod integers;
+mod quantization;
 mod weights;
 
 use core::arch::x86_64::{
-    __m128i, __m256, _MM_FROUND_TO_NEAREST_INT, _mm256_cvtph_ps, _mm256_cvtps_ph,
+    __m128i, __m256, _MM_FROUND_TO_NEAREST_INT, _mm_add_ps, _mm_cvtss_f32, _mm_movehdup_ps,
+    _mm_movehl_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_cvtps_ph,
+    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps,
 };
 
 use bytemuck::must_cast;
 
 use super::Table;
 use crate::ops::bodies;
+use crate::ops::registers::{Lanes, Registers};
 use floats::{float_matmul, float_matvec};
 use integers::{matmul, matvec};
+use quantization::quantize;
 
 bodies::table!("avx2,fma,f16c");
 
@@ -22,8 +27,38 @@ bodies::table!("avx2,fma,f16c");
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn widen16(bits: &[u16; 16]) -> [f32; 16] {
+    must_cast(open16(bits))
+}
+
+/// 16 halves in two registers.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn open16(bits: &[u16; 16]) -> [__m256; 2] {
     let both: [__m128i; 2] = must_cast(*bits);
-    must_cast([_mm256_cvtph_ps(both[0]), _mm256_cvtph_ps(both[1])])
+    [_mm256_cvtph_ps(both[0]), _mm256_cvtph_ps(both[1])]
+}
+
+/// Two registers for 16 lanes.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn registers() -> impl Lanes<V = [__m256; 2]> {
+    Registers {
+        zero: [_mm256_setzero_ps(); 2],
+        load: |values: &[f32; 16]| must_cast::<[f32; 16], [__m256; 2]>(*values),
+        splat: |value: f32| [_mm256_set1_ps(value); 2],
+        fma: |a: [__m256; 2], b: [__m256; 2], c: [__m256; 2]| {
+            [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])]
+        },
+        total: |[a, b, c, d]: [[__m256; 2]; 4]| {
+            let half =
+                |i: usize| _mm256_add_ps(_mm256_add_ps(a[i], b[i]), _mm256_add_ps(c[i], d[i]));
+            let eight = _mm256_add_ps(half(0), half(1));
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ps(two, _mm_movehdup_ps(two)))
+        },
+        store: |v: [__m256; 2]| must_cast::<[__m256; 2], [f32; 16]>(v),
+    }
 }
 
 /// 16 singles as halves, to the nearest, ties to even.

@@ -5,18 +5,23 @@
 
 mod floats;
 mod integers;
+mod quantization;
 mod weights;
 
 use core::arch::x86_64::{
-    __m256i, __m512, _MM_FROUND_TO_NEAREST_INT, _mm512_cvtph_ps, _mm512_cvtps_ph,
+    __m256, __m256i, __m512, _MM_FROUND_TO_NEAREST_INT, _mm_add_ps, _mm_cvtss_f32, _mm_movehdup_ps,
+    _mm_movehl_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm512_add_ps,
+    _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_fmadd_ps, _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 use bytemuck::must_cast;
 
 use super::Table;
 use crate::ops::bodies;
+use crate::ops::registers::{Lanes, Registers};
 use floats::{float_matmul, float_matvec};
 use integers::{matmul, matvec};
+use quantization::quantize;
 
 bodies::table!("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c");
 
@@ -24,7 +29,35 @@ bodies::table!("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c");
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 fn widen16(bits: &[u16; 16]) -> [f32; 16] {
-    must_cast(_mm512_cvtph_ps(must_cast::<[u16; 16], __m256i>(*bits)))
+    must_cast(open16(bits))
+}
+
+/// 16 halves in a register.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+fn open16(bits: &[u16; 16]) -> __m512 {
+    _mm512_cvtph_ps(must_cast::<[u16; 16], __m256i>(*bits))
+}
+
+/// One register for 16 lanes.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+fn registers() -> impl Lanes<V = __m512> {
+    Registers {
+        zero: _mm512_setzero_ps(),
+        load: |values: &[f32; 16]| must_cast::<[f32; 16], __m512>(*values),
+        splat: |value: f32| _mm512_set1_ps(value),
+        fma: |a: __m512, b: __m512, c: __m512| _mm512_fmadd_ps(a, b, c),
+        total: |[a, b, c, d]: [__m512; 4]| {
+            let sums = _mm512_add_ps(_mm512_add_ps(a, b), _mm512_add_ps(c, d));
+            let [low, high]: [__m256; 2] = must_cast(sums);
+            let eight = _mm256_add_ps(low, high);
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ps(two, _mm_movehdup_ps(two)))
+        },
+        store: |v: __m512| must_cast::<__m512, [f32; 16]>(v),
+    }
 }
 
 /// 16 singles as halves, to the nearest, ties to even.

@@ -6,7 +6,8 @@ use super::Table;
 use super::walk::{self, PASS};
 use crate::activations::{Run, TILE};
 use crate::matmul::Product;
-use crate::ops::bodies;
+use crate::ops::registers::{Lanes, Registers};
+use crate::ops::{bodies, quantization, reductions};
 use crate::packed::{GROUP_ROWS, Layout, Line, Panel, WeightRun};
 
 bodies::table!();
@@ -14,6 +15,30 @@ bodies::table!();
 /// 16 halves as singles.
 fn widen16(bits: &[u16; 16]) -> [f32; 16] {
     bits.map(|b| f16::from_bits(b).to_f32())
+}
+
+/// 16 halves, ready to compute with.
+fn open16(bits: &[u16; 16]) -> [f32; 16] {
+    widen16(bits)
+}
+
+/// Arrays for registers.
+fn registers() -> impl Lanes<V = [f32; 16]> {
+    Registers {
+        zero: [0.0; 16],
+        load: |values: &[f32; 16]| *values,
+        splat: |value: f32| [value; 16],
+        fma: |a: [f32; 16], b: [f32; 16], c: [f32; 16]| {
+            std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+        },
+        total: reductions::total,
+        store: |v: [f32; 16]| v,
+    }
+}
+
+/// Activations to signed bytes.
+fn quantize<const T: usize>(x: &[f32], runs: &mut [Run<T>], token: usize) {
+    quantization::quantize(x, runs, token);
 }
 
 /// 16 singles as halves, to the nearest, ties to even.

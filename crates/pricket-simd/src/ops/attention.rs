@@ -3,7 +3,8 @@
 
 use half::f16;
 
-use super::reductions::{self, LANES, dot, padded};
+use super::reductions::{self, LANES, WAYS, dot, padded};
+use super::registers::Lanes;
 use super::transforms::softmax;
 use crate::{Kernels, SimdError};
 
@@ -90,61 +91,65 @@ impl<'a, K: KvElement> Head<'a, K> {
     }
 }
 
-/// Scores, softmax, weighted sum. `scores` holds exactly one value per position.
+/// Scores, softmax, weighted sum. `scores` holds exactly one value per position; `widen` loads 16
+/// elements of the cache.
 #[inline(always)]
-pub(crate) fn attend<K: Copy + Default>(
+pub(crate) fn attend<K: Copy + Default, L: Lanes>(
+    lanes: &L,
     head: &Head<'_, K>,
     scores: &mut [f32],
     out: &mut [f32],
-    widen: impl Fn(&[K; LANES]) -> [f32; LANES] + Copy,
+    widen: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     let width = head.query.len();
     for (score, key) in scores.iter_mut().zip(head.keys.chunks(head.stride)) {
         let key = key.get(..width).unwrap_or_default();
-        *score = dot(head.query, key, widen) * head.scale;
+        *score = dot(lanes, head.query, key, widen) * head.scale;
     }
     softmax(scores, reductions::max(scores));
-    weighted_sum(head, scores, out, widen);
+    weighted_sum(lanes, head, scores, out, widen);
 }
 
 /// `out = sum over p of weights[p] * value[p]`, in the order of the positions.
 #[inline(always)]
-fn weighted_sum<K: Copy + Default>(
+fn weighted_sum<K: Copy + Default, L: Lanes>(
+    lanes: &L,
     head: &Head<'_, K>,
     weights: &[f32],
     out: &mut [f32],
-    widen: impl Fn(&[K; LANES]) -> [f32; LANES] + Copy,
+    widen: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
-    const WAYS: usize = 4;
-    let width = out.len();
-    let wide = width / (WAYS * LANES) * (WAYS * LANES);
+    const BLOCK: usize = WAYS * LANES;
+    let wide = out.len() / BLOCK * BLOCK;
     let (blocks, rest) = out.split_at_mut(wide);
-    for (index, block) in blocks.as_chunks_mut::<{ WAYS * LANES }>().0.iter_mut().enumerate() {
-        let start = index * WAYS * LANES;
-        let mut sums = [[0.0f32; LANES]; WAYS];
+    for (index, block) in blocks.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let start = index * BLOCK;
+        let [mut s0, mut s1, mut s2, mut s3] = [lanes.zero(); WAYS];
         for (weight, value) in weights.iter().zip(head.values.chunks(head.stride)) {
-            let value = value.get(start..start + WAYS * LANES).unwrap_or_default();
-            for (sum, chunk) in sums.iter_mut().zip(value.as_chunks::<LANES>().0) {
-                let chunk = widen(chunk);
-                for lane in 0..LANES {
-                    sum[lane] = weight.mul_add(chunk[lane], sum[lane]);
-                }
-            }
+            let value = value.get(start..).and_then(|value| value.first_chunk::<BLOCK>());
+            let Some([v0, v1, v2, v3]) = value.and_then(|v| v.as_chunks::<LANES>().0.first_chunk())
+            else {
+                continue; // never: the lengths were checked
+            };
+            let weight = lanes.splat(*weight);
+            s0 = lanes.fma(weight, widen(v0), s0);
+            s1 = lanes.fma(weight, widen(v1), s1);
+            s2 = lanes.fma(weight, widen(v2), s2);
+            s3 = lanes.fma(weight, widen(v3), s3);
         }
-        block.copy_from_slice(sums.as_flattened());
+        for (places, sum) in block.as_chunks_mut::<LANES>().0.iter_mut().zip([s0, s1, s2, s3]) {
+            *places = lanes.store(sum);
+        }
     }
     for (index, places) in rest.chunks_mut(LANES).enumerate() {
         let start = wide + index * LANES;
-        let mut sums = [0.0f32; LANES];
+        let mut sum = lanes.zero();
         for (weight, value) in weights.iter().zip(head.values.chunks(head.stride)) {
             let value = value.get(start..start + places.len()).unwrap_or_default();
-            let chunk = widen(&padded(value));
-            for lane in 0..LANES {
-                sums[lane] = weight.mul_add(chunk[lane], sums[lane]);
-            }
+            sum = lanes.fma(lanes.splat(*weight), widen(&padded(value)), sum);
         }
-        for (place, sum) in places.iter_mut().zip(sums) {
-            *place = sum;
+        for (place, value) in places.iter_mut().zip(lanes.store(sum)) {
+            *place = value;
         }
     }
 }

@@ -2,14 +2,15 @@
 
 /// Defines, in a level's module, the wrappers that compile the shared bodies with the level's
 /// features, and `bodies_table()`, the whole table. The module brings `widen16` and `narrow16`
-/// (conversions of 16 halves) and its own matrix kernels.
+/// (conversions of 16 halves), `open16` (16 halves into registers), `registers`, and its own matrix
+/// kernels and quantisation.
 macro_rules! table {
     ($($features:literal)?) => {
         $(#[target_feature(enable = $features)])?
         fn bodies_table() -> $crate::kernels::Table {
             $crate::kernels::Table {
-                quantize_single: wrappers::quantize_single,
-                quantize_tile: wrappers::quantize_tile,
+                quantize_single: quantize::<1>,
+                quantize_tile: quantize::<{ $crate::activations::TILE }>,
                 matvec,
                 matmul,
                 float_matvec,
@@ -34,20 +35,14 @@ macro_rules! table {
         mod wrappers {
             use half::f16;
 
-            use super::{narrow16, widen16};
-            use $crate::activations::{Run, TILE};
-            use $crate::ops::{Head, RopePairing, attend, quantization, reductions, rotation};
-            use $crate::ops::transforms;
+            use super::{narrow16, open16, registers, widen16};
+            use $crate::ops::registers::Lanes as _;
+            use $crate::ops::{Head, RopePairing, attend, reductions, rotation, transforms};
 
             $crate::ops::bodies::wrappers! { [$($features)?]
-                fn quantize_single(x: &[f32], runs: &mut [Run<1>], token: usize) {
-                    quantization::quantize(x, runs, token);
-                }
-                fn quantize_tile(x: &[f32], runs: &mut [Run<TILE>], token: usize) {
-                    quantization::quantize(x, runs, token);
-                }
                 fn dot(a: &[f32], b: &[f32]) -> f32 {
-                    reductions::dot(a, b, |y| *y)
+                    let lanes = registers();
+                    reductions::dot(&lanes, a, b, |y| lanes.load(y))
                 }
                 fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
                     reductions::squared_distance(a, b)
@@ -65,7 +60,7 @@ macro_rules! table {
                     transforms::scale(x, a);
                 }
                 fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-                    transforms::rms_norm(x, weight, eps, out);
+                    transforms::rms_norm(&registers(), x, weight, eps, out);
                 }
                 fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
                     transforms::silu_mul(gate, up, out);
@@ -83,32 +78,27 @@ macro_rules! table {
                     transforms::widen(x, out, |bits| widen16(bits));
                 }
                 fn attend_f16(head: &Head<'_, f16>, scores: &mut [f32], out: &mut [f32]) {
-                    attend(head, scores, out, |halves| widen16(&halves.map(f16::to_bits)));
+                    let open = |halves: &[f16; 16]| open16(&halves.map(f16::to_bits));
+                    attend(&registers(), head, scores, out, open);
                 }
                 fn attend_f32(head: &Head<'_, f32>, scores: &mut [f32], out: &mut [f32]) {
-                    attend(head, scores, out, |values| *values);
+                    let lanes = registers();
+                    attend(&lanes, head, scores, out, |values| lanes.load(values));
                 }
             }
         }
     };
 }
 
-/// Puts a level's features on each function.
+/// Puts a level's features on each function, or none.
 macro_rules! wrappers {
-    ([$($features:literal)?] $(fn $name:ident($($arg:ident: $kind:ty),*) $(-> $out:ty)? $body:block)*) => {
-        $crate::ops::bodies::featured! { [$($features)?] $([$name ($($arg: $kind),*) ($($out)?) $body])* }
-    };
-}
-
-/// The two forms of a wrapper: with features, and plain.
-macro_rules! featured {
-    ([$features:literal] $([$name:ident ($($arg:ident: $kind:ty),*) ($($out:ty)?) $body:block])*) => {
+    ([$features:literal] $(fn $name:ident $arguments:tt $(-> $out:ty)? $body:block)*) => {
         $(#[target_feature(enable = $features)]
-        pub(super) fn $name($($arg: $kind),*) $(-> $out)? $body)*
+        pub(super) fn $name $arguments $(-> $out)? $body)*
     };
-    ([] $([$name:ident ($($arg:ident: $kind:ty),*) ($($out:ty)?) $body:block])*) => {
-        $(pub(super) fn $name($($arg: $kind),*) $(-> $out)? $body)*
+    ([] $(fn $name:ident $arguments:tt $(-> $out:ty)? $body:block)*) => {
+        $(pub(super) fn $name $arguments $(-> $out)? $body)*
     };
 }
 
-pub(crate) use {featured, table, wrappers};
+pub(crate) use {table, wrappers};

@@ -26,9 +26,7 @@ pub(crate) fn quantize<const T: usize>(x: &[f32], runs: &mut [Run<T>], token: us
             bits[lane] = pair[0].max(pair[1]);
         }
         let magnitude = f32::from_bits(bits.iter().fold(0, |most, b| most.max(*b)));
-        let zero = magnitude < LEAST_MAGNITUDE;
-        let scale = if zero { 0.0 } else { magnitude / 127.0 };
-        let inverse = if zero { 0.0 } else { 1.0 / scale };
+        let [scale, inverse] = scale_of(magnitude);
         let mut codes = [0i8; 32];
         for k in 0..32 {
             codes[k] = (x[k] * inverse + ROUNDER).to_bits() as i8;
@@ -37,10 +35,32 @@ pub(crate) fn quantize<const T: usize>(x: &[f32], runs: &mut [Run<T>], token: us
         for (sum, half) in sums.iter_mut().zip(codes.as_chunks::<16>().0) {
             *sum = half.iter().map(|code| i32::from(*code)).sum();
         }
-        run.q[token] = must_cast(codes);
-        run.scale[token] = scale;
-        run.low_sum[token] = sums[0];
-        run.sum[token] = sums[0] + sums[1];
-        run.scaled_sum[token] = scale * (sums[0] + sums[1]) as f32;
+        write(run, token, must_cast(codes), scale, sums);
     }
+}
+
+/// The scale of a run, and what its values are multiplied by.
+#[inline(always)]
+pub(crate) fn scale_of(magnitude: f32) -> [f32; 2] {
+    let zero = magnitude < LEAST_MAGNITUDE;
+    let scale = if zero { 0.0 } else { magnitude / 127.0 };
+    [scale, if zero { 0.0 } else { 1.0 / scale }]
+}
+
+/// Puts a run's codes, scale and sums (of columns 0..16 and 16..32) into place. Without a finite
+/// scale the codes mean nothing, and sums of zero keep the arithmetic on them in bounds.
+#[inline(always)]
+pub(crate) fn write<const T: usize>(
+    run: &mut Run<T>,
+    token: usize,
+    codes: [i32; 8],
+    scale: f32,
+    sums: [i32; 2],
+) {
+    let sums = if scale.is_finite() { sums } else { [0; 2] };
+    run.q[token] = codes;
+    run.scale[token] = scale;
+    run.low_sum[token] = sums[0];
+    run.sum[token] = sums[0] + sums[1];
+    run.scaled_sum[token] = scale * (sums[0] + sums[1]) as f32;
 }

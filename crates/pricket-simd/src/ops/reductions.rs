@@ -4,10 +4,12 @@
 //! end. So the order does not depend on the width of a register.
 #![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
 
+use super::registers::Lanes;
+
 /// Lanes of one running vector.
 pub(crate) const LANES: usize = 16;
 /// Running vectors.
-const WAYS: usize = 4;
+pub(crate) const WAYS: usize = 4;
 
 /// The sum of 16 lanes, pairwise.
 #[inline(always)]
@@ -15,6 +17,12 @@ pub(crate) fn lane_sum(v: [f32; LANES]) -> f32 {
     let a: [f32; 8] = std::array::from_fn(|i| v[i] + v[i + 8]);
     let b: [f32; 4] = std::array::from_fn(|i| a[i] + a[i + 4]);
     (b[0] + b[2]) + (b[1] + b[3])
+}
+
+/// The sum of four running vectors, pairwise: the plain form of [`Lanes::total`].
+#[inline(always)]
+pub(crate) fn total([a, b, c, d]: [[f32; LANES]; WAYS]) -> f32 {
+    lane_sum(std::array::from_fn(|i| (a[i] + b[i]) + (c[i] + d[i])))
 }
 
 /// The first values of `tail`, then zeros.
@@ -27,52 +35,49 @@ pub(crate) fn padded<K: Copy + Default>(tail: &[K]) -> [K; LANES] {
     full
 }
 
-/// Folds two vectors of one length into a sum: `step` adds 16 pairs of values to 16 lanes.
+/// The inner product; `widen` loads 16 values of the second vector.
 #[inline(always)]
-fn fold<K: Copy + Default>(
+pub(crate) fn dot<K: Copy + Default, L: Lanes>(
+    lanes: &L,
     a: &[f32],
     b: &[K],
-    widen: impl Fn(&[K; LANES]) -> [f32; LANES],
-    step: impl Fn(f32, f32, f32) -> f32,
+    widen: impl Fn(&[K; LANES]) -> L::V,
 ) -> f32 {
-    let mut sums = [[0.0f32; LANES]; WAYS];
-    let add = |sum: &mut [f32; LANES], x: &[f32; LANES], y: &[f32; LANES]| {
-        for lane in 0..LANES {
-            sum[lane] = step(x[lane], y[lane], sum[lane]);
-        }
-    };
+    let add = |sum: L::V, x: &[f32; LANES], y: &[K; LANES]| lanes.fma(lanes.load(x), widen(y), sum);
+    let [mut s0, mut s1, mut s2, mut s3] = [lanes.zero(); WAYS];
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let ((a4, a1), (b4, b1)) = (a.as_chunks::<WAYS>(), b.as_chunks::<WAYS>());
     for (x, y) in a4.iter().zip(b4) {
-        add(&mut sums[0], &x[0], &widen(&y[0]));
-        add(&mut sums[1], &x[1], &widen(&y[1]));
-        add(&mut sums[2], &x[2], &widen(&y[2]));
-        add(&mut sums[3], &x[3], &widen(&y[3]));
+        s0 = add(s0, &x[0], &y[0]);
+        s1 = add(s1, &x[1], &y[1]);
+        s2 = add(s2, &x[2], &y[2]);
+        s3 = add(s3, &x[3], &y[3]);
     }
     for (x, y) in a1.iter().zip(b1) {
-        add(&mut sums[0], x, &widen(y));
+        s0 = add(s0, x, y);
     }
     if !a_tail.is_empty() {
-        add(&mut sums[1], &padded(a_tail), &widen(&padded(b_tail)));
+        s1 = add(s1, &padded(a_tail), &padded(b_tail));
     }
-    let [s0, s1, s2, s3] = sums;
-    lane_sum(std::array::from_fn(|i| (s0[i] + s1[i]) + (s2[i] + s3[i])))
+    lanes.total([s0, s1, s2, s3])
 }
 
-/// The inner product.
-#[inline(always)]
-pub(crate) fn dot<K: Copy + Default>(
-    a: &[f32],
-    b: &[K],
-    widen: impl Fn(&[K; LANES]) -> [f32; LANES],
-) -> f32 {
-    fold(a, b, widen, f32::mul_add)
-}
-
-/// The sum of squared differences.
+/// The sum of squared differences, in 16 running sums.
 #[inline(always)]
 pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    fold(a, b, |y| *y, |x, y, sum| (x - y).mul_add(x - y, sum))
+    let mut sums = [0.0f32; LANES];
+    let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut add = |x: &[f32; LANES], y: &[f32; LANES]| {
+        for lane in 0..LANES {
+            let difference = x[lane] - y[lane];
+            sums[lane] = difference.mul_add(difference, sums[lane]);
+        }
+    };
+    for (x, y) in a.iter().zip(b) {
+        add(x, y);
+    }
+    add(&padded(a_tail), &padded(b_tail));
+    lane_sum(sums)
 }
 
 /// The greatest value; NaN if there is one; negative infinity for none.

@@ -6,6 +6,7 @@ use half::slice::HalfFloatSliceExt;
 
 use super::exponential::exp;
 use super::reductions::{LANES, dot, lane_sum, padded};
+use super::registers::Lanes;
 
 /// `out += x`.
 #[inline(always)]
@@ -33,8 +34,8 @@ pub(crate) fn scale(x: &mut [f32], a: f32) {
 
 /// The root-mean-square norm.
 #[inline(always)]
-pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-    let mean = dot(x, x, |y| *y) / x.len() as f32;
+pub(crate) fn rms_norm(lanes: &impl Lanes, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let mean = dot(lanes, x, x, |y| lanes.load(y)) / x.len() as f32;
     let factor = 1.0 / (mean + eps).sqrt();
     for ((place, value), weight) in out.iter_mut().zip(x).zip(weight) {
         *place = *value * factor * *weight;

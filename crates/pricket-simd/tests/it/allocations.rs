@@ -36,14 +36,18 @@ fn count_a_token() {
     }
     for kernels in levels() {
         for format in Format::ALL {
-            count(kernels, format);
+            // The test harness's own thread may allocate meanwhile; what a token allocates, it
+            // allocates every time.
+            let least = (0..5).map(|_| count(kernels, format)).min();
+            assert_eq!(least, Some(0), "{} {format}", kernels.level());
         }
     }
     eprintln!("counted every level");
 }
 
-/// Every operation of a forward pass, for prompts and single tokens in turn, within capacity.
-fn count(kernels: &Kernels, format: Format) {
+/// Every operation of a forward pass, for prompts and single tokens in turn, within capacity: how
+/// often anything is allocated.
+fn count(kernels: &Kernels, format: Format) -> usize {
     let mut random = Random::new(1);
     let (rows, cols) = (40, 512);
     let bytes = weights(format, rows, cols, Kind::Random, &mut random);
@@ -69,8 +73,7 @@ fn count(kernels: &Kernels, format: Format) {
         kernels.top_k(&head, 40, &mut best).unwrap();
     }
     let change = region.change();
-    assert_eq!(change.allocations, 0, "{} {format}", kernels.level());
-    assert_eq!(change.reallocations, 0, "{} {format}", kernels.level());
+    change.allocations + change.reallocations
 }
 
 #[test]

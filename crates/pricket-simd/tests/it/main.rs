@@ -5,7 +5,7 @@
     clippy::panic,
     clippy::print_stderr,
     clippy::float_cmp,
-    reason = "a test fails by panicking and reports aloud; bits and small exact numbers are compared"
+    reason = "a test fails by panicking and reports aloud; what it compares is exact"
 )]
 
 mod allocations;
