@@ -25,7 +25,7 @@ fn value(chunk: &Num) -> u64 {
 
 #[test]
 fn map_filter_and_filter_map_keep_the_order() {
-    let even = counting(100).filter(|chunk| value(chunk) % 2 == 0);
+    let even = counting(100).filter(|chunk| value(chunk).is_multiple_of(2));
     let tripled = even.map(|chunk| Num::Value(value(&chunk) * 3));
     let big = tripled.filter_map(|chunk| (value(&chunk) > 200).then_some(chunk));
     assert_eq!(

@@ -97,7 +97,7 @@ fn an_idle_pool_uses_no_processor_and_its_threads_end() {
 
 #[test]
 fn shutdown_joins_the_workers_and_refuses_the_rest() {
-    let pool = IoPool::new("shutting", 1, Duration::from_secs(60));
+    let pool = IoPool::new("shutting", 1, Duration::from_secs(30));
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let running = AsyncTask::start(&pool, &CancelToken::new(), move |_| {
         let _ = wait.recv();

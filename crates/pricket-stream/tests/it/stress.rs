@@ -24,6 +24,11 @@ fn fate() -> impl Strategy<Value = Fate> {
     ]
 }
 
+#[expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the body of a test, called with many inputs"
+)]
 fn run(senders: u64, each: u64, capacity: usize, fate: Fate) {
     let (tx, mut stream) = async_stream_channel_with_capacity(capacity);
     let threads: Vec<_> = (0..senders)
@@ -59,7 +64,7 @@ fn run(senders: u64, each: u64, capacity: usize, fate: Fate) {
         read(&mut stream, usize::MAX);
     }
     drop(stream);
-    eventually("all senders return", || threads.iter().all(|t| t.is_finished()));
+    eventually("all senders return", || threads.iter().all(std::thread::JoinHandle::is_finished));
     let sent: Vec<u64> = threads.into_iter().map(|t| t.join().unwrap()).collect();
     for s in 0..senders {
         let own: Vec<u64> = got.iter().copied().filter(|n| n / each == s).collect();
