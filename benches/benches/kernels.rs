@@ -103,7 +103,7 @@ fn main() -> Result<(), SimdError> {
         !of_this_kind || wanted.iter().any(|w| w.eq_ignore_ascii_case(name))
     };
     println!(
-        "| format | rows x cols | level | matvec us | GB/s packed | GB/s file | 512 tokens ms | GOPS |"
+        "| format | shape | level | matvec us | GB/s packed | GB/s file | 512 tokens ms | GOPS |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     for format in FORMATS.into_iter().filter(|f| asked(f.name(), &FORMATS.map(Format::name))) {
@@ -126,8 +126,9 @@ fn main() -> Result<(), SimdError> {
                 let one = matvec(kernels, &copies)?;
                 let many = prompt(kernels, &copies[0])?;
                 let operations = 2.0 * (rows * cols * PROMPT_TOKENS) as f64;
+                let shape = format!("{rows}x{cols}");
                 println!(
-                    "| {format} | {rows}x{cols} | {level} | {:.1} | {:.1} | {:.1} | {:.2} | {:.0} |",
+                    "| {format} | {shape} | {level} | {:.1} | {:.1} | {:.1} | {:.2} | {:.0} |",
                     one * 1e6,
                     copies[0].bytes() as f64 / one / 1e9,
                     bytes.len() as f64 / one / 1e9,
