@@ -4,15 +4,16 @@
 //! a model, a provider or a tool depend on this crate and not on `pricket`.
 //!
 //! Key types: [`CompletionRequest`] goes in, an `AsyncStream` of [`CompletionChunk`] comes out of a
-//! [`CompletionProvider`]; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from a
-//! kernel to an HTTP body.
+//! [`CompletionProvider`]; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from
+//! a kernel to an HTTP body.
 //!
 //! 1. Build a request: `CompletionRequest::chat(vec![Message::user("hi")])`.
 //! 2. Give it to a provider: `provider.complete(request)`.
 //! 3. Read chunks until the terminal one, [`CompletionChunk::Complete`] or
 //!    [`CompletionChunk::Error`], which is always there and always last.
 //!
-//! Costs: everything here is plain data; nothing allocates behind your back but the `String`s you see.
+//! Costs: everything here is plain data; nothing allocates behind your back but the `String`s you
+//! see.
 
 mod message;
 mod request;

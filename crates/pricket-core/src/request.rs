@@ -12,7 +12,8 @@ use crate::{CorrelationId, Message, OneOrMany, SamplingParams, ToolSpec};
 pub enum Prompt {
     /// A conversation, rendered by the model's chat template.
     Messages(Vec<Message>),
-    /// A text, encoded as it stands, with the beginning-of-sequence token where the model wants one.
+    /// A text, encoded as it stands, with the beginning-of-sequence token where the model wants
+    /// one.
     Raw(String),
     /// Token ids, given to the model as they stand.
     Ids(Vec<u32>),

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::CoreError;
 
-/// The knobs of sampling. Every knob is an `Option`, so that a request overlays the user's settings,
-/// which overlay the model's own `generation_config`, which overlays the defaults, and nothing that
-/// one layer leaves unset clobbers another.
+/// The knobs of sampling. Every knob is an `Option`, so that a request overlays the user's
+/// settings, which overlay the model's own `generation_config`, which overlays the defaults, and
+/// nothing that one layer leaves unset clobbers another.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SamplingParams {

@@ -7,9 +7,9 @@ use crate::EngineError;
 /// Runs `work` and makes an error of a panic.
 ///
 /// Asserting unwind safety is sound for what the engine puts in here, because nothing half done is
-/// looked at afterwards: the request's own sequence is dropped, the sampler's scratch is reset, and a
-/// forward pass rewrites its scratch from the start and counts tokens as remembered only when it is
-/// complete.
+/// looked at afterwards: the request's own sequence is dropped, the sampler's scratch is reset, and
+/// a forward pass rewrites its scratch from the start and counts tokens as remembered only when it
+/// is complete.
 pub(crate) fn contained<T, E: Into<EngineError>>(
     work: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, EngineError> {

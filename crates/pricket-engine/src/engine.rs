@@ -23,8 +23,8 @@ use crate::{EngineError, EngineOptions, EngineStats, TextPipeline, limits};
 /// A model, the thread that runs it, and the text pipeline around it.
 ///
 /// Rendering, encoding and checking a request happen on the caller's thread, everything else on the
-/// engine's. Dropping the engine stops and joins its thread; a request that still runs or waits then
-/// ends with an `Error` chunk of code `engine_stopped`.
+/// engine's. Dropping the engine stops and joins its thread; a request that still runs or waits
+/// then ends with an `Error` chunk of code `engine_stopped`.
 pub struct Engine {
     inbox: SyncSender<Event>,
     thread: Option<JoinHandle<()>>,

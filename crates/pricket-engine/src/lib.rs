@@ -5,16 +5,16 @@
 //!
 //! Key types: an [`Engine`] owns a model and the thread that runs it, and is a
 //! [`CompletionProvider`](pricket_core::CompletionProvider); a [`TextPipeline`] holds what turns
-//! messages into ids; a [`Sampler`] turns a row of logits into a token; [`schedule`] decides who runs
-//! next.
+//! messages into ids; a [`Sampler`] turns a row of logits into a token; [`schedule`] decides who
+//! runs next.
 //!
-//! 1. `let engine = Engine::load(path, EngineOptions::default(), &mut |event| …)?`
+//! 1. `let engine = Engine::load(path, EngineOptions::default(), &mut |event| ..)?`
 //! 2. `let stream = engine.complete(CompletionRequest::chat(vec![Message::user("hi")]))`
-//! 3. `for chunk in stream { … }`: `Text` chunks, then one `Complete` or `Error`.
+//! 3. `for chunk in stream { .. }`: `Text` chunks, then one `Complete` or `Error`.
 //! 4. Dropping the stream takes the request out before the next step.
 //!
-//! Costs: a request allocates its buffers when it is submitted; sampling, detokenising and emitting a
-//! token allocate nothing, but where a single piece of text is longer than 24 bytes or
+//! Costs: a request allocates its buffers when it is submitted; sampling, detokenising and emitting
+//! a token allocate nothing, but where a single piece of text is longer than 24 bytes or
 //! log-probabilities are asked for.
 
 mod engine;

@@ -35,8 +35,8 @@ pub const STOP_TEXTS_MAX: usize = 64;
 /// Bytes of one stop text. The emitter holds back as many.
 pub const STOP_TEXT_BYTES_MAX: usize = 4_096;
 
-/// Alternatives beside each token's log-probability. Each costs a selection over the vocabulary, and
-/// no wire format that we know asks for more than 20.
+/// Alternatives beside each token's log-probability. Each costs a selection over the vocabulary,
+/// and no wire format that we know asks for more than 20.
 pub const LOGPROBS_MAX: usize = 128;
 
 /// Tokens for which a request's buffers are laid out before its first step; a longer answer grows

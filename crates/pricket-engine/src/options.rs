@@ -21,8 +21,8 @@ pub struct EngineOptions {
     pub prefill_chunk: usize,
     /// The user's sampling settings: over the model's own, under each request's.
     pub sampling: SamplingParams,
-    /// Backend, threads, instruction set and cache format. Only [`Engine::load`](crate::Engine::load)
-    /// looks at it.
+    /// Backend, threads, instruction set and cache format. Only
+    /// [`Engine::load`](crate::Engine::load) looks at it.
     pub model: OpenOptions,
 }
 

@@ -1,5 +1,5 @@
-//! The engine's end of a request's stream: it keeps the law that exactly one terminal chunk is sent,
-//! that it is the last, and that the counters tell the same story.
+//! The engine's end of a request's stream: it keeps the law that exactly one terminal chunk is
+//! sent, that it is the last, and that the counters tell the same story.
 
 use std::sync::Arc;
 
@@ -103,7 +103,8 @@ impl Outlet {
 
     /// Ends the request with an error.
     pub(crate) fn fail(&mut self, error: &EngineError) {
-        tracing::warn!(correlation_id = %self.request, code = error.code(), %error, "request failed");
+        let code = error.code();
+        tracing::warn!(correlation_id = %self.request, code, %error, "request failed");
         let report = error.report(self.request);
         self.end(Outcome::Failed, CompletionChunk::Error(Box::new(report)));
     }

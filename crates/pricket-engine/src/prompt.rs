@@ -104,8 +104,8 @@ impl TextPipeline {
         Ok(template.render(&input)?)
     }
 
-    /// The ids of a request's prompt. Special tokens are parsed in the template's scaffolding and in
-    /// raw text, and never in what messages and tools contain.
+    /// The ids of a request's prompt. Special tokens are parsed in the template's scaffolding and
+    /// in raw text, and never in what messages and tools contain.
     pub fn encode(&self, request: &CompletionRequest) -> Result<Vec<u32>, EngineError> {
         Ok(match &request.prompt {
             Prompt::Messages(messages) => {

@@ -19,8 +19,8 @@ impl Queue {
         Self { inbox, waiting: VecDeque::with_capacity(queue_len_max.min(1024)), closed: false }
     }
 
-    /// Takes in what has arrived, and drops those whose readers have left. Never waits. The length is
-    /// bounded where requests are submitted (`Stats::enqueue`).
+    /// Takes in what has arrived, and drops those whose readers have left. Never waits. The length
+    /// is bounded where requests are submitted (`Stats::enqueue`).
     pub(crate) fn take_in(&mut self) {
         while !self.closed {
             match self.inbox.try_recv() {

@@ -1,12 +1,12 @@
 //! One row of logits becomes one token.
 //!
 //! The order is llama.cpp's default: penalties, top-k, top-p, min-p, temperature, draw. So top-p
-//! looks at probabilities at temperature 1, among what top-k kept. Every filter keeps a prefix of the
-//! tokens in falling order of their logits, where of two equal logits the lower id stands first;
-//! nothing depends on how a sort breaks ties.
+//! looks at probabilities at temperature 1, among what top-k kept. Every filter keeps a prefix of
+//! the tokens in falling order of their logits, where of two equal logits the lower id stands
+//! first; nothing depends on how a sort breaks ties.
 //!
-//! Nothing is sorted but the few tokens around a filter's edge (see `cut`), every buffer is laid out
-//! once for the vocabulary, and a sampled token allocates nothing.
+//! Nothing is sorted but the few tokens around a filter's edge (see `cut`), every buffer is laid
+//! out once for the vocabulary, and a sampled token allocates nothing.
 
 mod cut;
 mod exponential;
@@ -54,8 +54,8 @@ impl Sampler {
     /// A logit of negative infinity is a token that cannot come.
     ///
     /// # Errors
-    /// [`EngineError::LogitsNotFinite`] where a logit is NaN or positive infinity, or where no token
-    /// can come.
+    /// [`EngineError::LogitsNotFinite`] where a logit is NaN or positive infinity, or where no
+    /// token can come.
     pub fn sample(
         &mut self,
         logits: &mut [f32],

@@ -25,8 +25,8 @@ pub struct Share {
 ///
 /// Every decoding sequence runs its token in every step; the prompts share `prefill_tokens_max`
 /// tokens, first come first served, so that a long prompt delays a running answer by one chunk and
-/// no more. A sequence whose reader is behind is passed over until there is room. `running` stands in
-/// order of arrival.
+/// no more. A sequence whose reader is behind is passed over until there is room. `running` stands
+/// in order of arrival.
 pub fn schedule(
     running: impl IntoIterator<Item = Demand>,
     prefill_tokens_max: usize,

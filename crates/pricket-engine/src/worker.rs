@@ -17,6 +17,7 @@ pub(crate) struct Worker {
     pub(crate) cache: KvCache,
     pub(crate) queue: Queue,
     /// In order of arrival.
+    #[allow(clippy::vec_box, reason = "one who leaves moves the others, half a kilobyte each")]
     pub(crate) running: Vec<Box<Sequence>>,
     pub(crate) plan: Vec<Share>,
     pub(crate) batch: Batch,

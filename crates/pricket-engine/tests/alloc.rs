@@ -1,5 +1,5 @@
-//! Sampling, detokenising and emitting a token allocate nothing, counted over the whole process: the
-//! engine's thread and the reader's. A binary of its own, because the count is the process's.
+//! Sampling, detokenising and emitting a token allocate nothing, counted over the whole process:
+//! the engine's thread and the reader's. A binary of its own, because the count is the process's.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,10 @@
 //! The words keep their public contract.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod byte_size;
 mod chunk;

@@ -37,8 +37,8 @@ impl Engine {
         match accepted {
             Ok(accepted) => {
                 let sequence = Box::new(self.sequence(request, accepted, clock, outlet));
-                // There is a place (`enqueue`). Where the thread is gone, dropping the sequence tells
-                // its reader.
+                // There is a place (`enqueue`). Where the thread is gone, dropping the sequence
+                // tells its reader.
                 if self.inbox.try_send(Event::Submit(sequence)).is_ok() {
                     self.waker.unpark();
                 }

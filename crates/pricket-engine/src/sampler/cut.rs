@@ -2,8 +2,8 @@
 //!
 //! Sorting 150,000 logits takes several milliseconds; a filter needs only the place of one edge. So
 //! masses are summed into bins of equal width below the largest logit (one pass), the bin in which
-//! the edge lies is found, and its few tokens alone are sorted: a radix selection by value. The bins
-//! only decide how fast it is, never what it finds.
+//! the edge lies is found, and its few tokens alone are sorted: a radix selection by value. The
+//! bins only decide how fast it is, never what it finds.
 
 use std::cmp::Ordering;
 
@@ -34,8 +34,8 @@ pub(super) struct Cut {
 impl Cut {
     /// Whether a token stands in the prefix.
     #[allow(clippy::float_cmp, reason = "ties are exact ties; the id decides between them")]
+    #[allow(clippy::needless_bitwise_bool, reason = "short cuts are branches, guessed wrong")]
     pub(super) fn keeps(self, id: u32, logit: f32) -> bool {
-        // No short cuts: in a random order a branch is guessed wrong every other time.
         (logit > self.logit) | ((logit == self.logit) & (id <= self.id))
     }
 }
@@ -60,8 +60,8 @@ impl Bins {
         Self { masses: vec![0.0; BINS], edge: Vec::with_capacity(vocab_size) }
     }
 
-    /// The end of the smallest prefix whose masses sum to `target` or more; `None` where all of them
-    /// together do not reach it. No logit may be NaN or above `max`.
+    /// The end of the smallest prefix whose masses sum to `target` or more; `None` where all of
+    /// them together do not reach it. No logit may be NaN or above `max`.
     pub(super) fn cut(
         &mut self,
         items: impl Iterator<Item = Item> + Clone,

@@ -64,9 +64,9 @@ impl Candidates {
         }
     }
 
-    /// Keeps the smallest prefix whose probabilities, at temperature 1 and among what is left, reach
-    /// `p` (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020); one token at
-    /// least.
+    /// Keeps the smallest prefix whose probabilities, at temperature 1 and among what is left,
+    /// reach `p` (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020); one token
+    /// at least.
     pub(super) fn keep_top_p(&mut self, p: f32, max: f32, bins: &mut Bins) {
         if p >= 1.0 {
             return;

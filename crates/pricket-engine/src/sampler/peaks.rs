@@ -8,9 +8,9 @@ const BLOCK: usize = 64;
 /// Lanes that the compiler makes vectors of.
 const LANES: usize = 16;
 
-/// The largest logits of a row's blocks. The k-th largest of them bounds the k-th largest logit from
-/// below (k blocks have an element as large), so that top-k looks at some k blocks and not at the
-/// vocabulary.
+/// The largest logits of a row's blocks. The k-th largest of them bounds the k-th largest logit
+/// from below (k blocks have an element as large), so that top-k looks at some k blocks and not at
+/// the vocabulary.
 #[derive(Debug)]
 pub(super) struct Peaks {
     maxima: Vec<f32>,

@@ -14,9 +14,10 @@ impl Counts {
     }
 
     /// Lowers the logits of the tokens in the window: first the repetition penalty (Keskar et al.,
-    /// "CTRL", 2019, with its sign rule: positive logits are divided, negative ones multiplied), then
-    /// presence and frequency. Ids outside the vocabulary are passed over. The cost grows with the
-    /// window, not with the vocabulary.
+    /// "CTRL", 2019, with its sign rule: positive logits are divided, negative ones multiplied),
+    /// then presence and frequency. Ids outside the vocabulary are passed over. The cost grows with
+    /// the window, not with the vocabulary.
+    #[allow(clippy::float_cmp, reason = "exactly 1 and 0 are the values that change nothing")]
     pub(super) fn penalize(
         &mut self,
         logits: &mut [f32],
