@@ -1,8 +1,9 @@
-//! Throughput and first-item latency of `AsyncStream` beside crossbeam-channel, flume and tokio's mpsc.
+//! Throughput and first-item latency of `AsyncStream` beside crossbeam-channel, flume and tokio's
+//! mpsc.
 //!
 //! One process, rounds interleaved (ours, crossbeam, flume, tokio, ours, ...), medians with the
-//! quartiles. Every round starts its threads anew, so that the kernel's placement of them is sampled
-//! and not decided once. Run: `cargo bench -p pricket-benches --bench stream [-- ROUNDS]`.
+//! quartiles. Every round starts its threads anew, so that the kernel's placement of them is
+//! sampled and not decided once. Run: `cargo bench -p pricket-benches --bench stream [-- ROUNDS]`.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -48,7 +49,8 @@ trait Peer {
 }
 
 macro_rules! peer {
-    ($name:ident, $tx:ty, $rx:ty, $open:expr, |$s:ident, $item:ident| $send:expr, |$r:ident| $recv:expr) => {
+    ($name:ident, $tx:ty, $rx:ty, $open:expr,
+     |$s:ident, $item:ident| $send:expr, |$r:ident| $recv:expr) => {
         struct $name;
         impl Peer for $name {
             type Tx = $tx;

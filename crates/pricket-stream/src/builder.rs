@@ -51,7 +51,8 @@ impl<T: MessageChunk> StreamBuilder<T> {
     }
 
     /// Chunks that the stream holds before its producer has to wait, from 1 to
-    /// [`CAPACITY_MAX`](crate::limits::CAPACITY_MAX); a number outside is brought to the nearer end.
+    /// [`CAPACITY_MAX`](crate::limits::CAPACITY_MAX); a number outside is brought to the nearer
+    /// end.
     pub fn capacity(mut self, chunks: usize) -> Self {
         self.capacity = chunks;
         self
@@ -67,15 +68,16 @@ impl<T: MessageChunk> StreamBuilder<T> {
         self
     }
 
-    /// The token that cancels the stream, and that the stream's `cancel` cancels. Give a `child()` of
-    /// a token that others share.
+    /// The token that cancels the stream, and that the stream's `cancel` cancels. Give a `child()`
+    /// of a token that others share.
     pub fn cancel_token(mut self, token: CancelToken) -> Self {
         self.token = token;
         self
     }
 
-    /// Runs `hook` on the reader's thread when there is room again after a `try_send` found none; for
-    /// a producer that serves many streams and waits for none. Once for each time it found none.
+    /// Runs `hook` on the reader's thread when there is room again after a `try_send` found none;
+    /// for a producer that serves many streams and waits for none. Once for each time it found
+    /// none.
     pub fn on_space(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         self.on_space = Some(Box::new(hook));
         self
@@ -88,8 +90,8 @@ impl<T: MessageChunk> StreamBuilder<T> {
         self
     }
 
-    /// Runs the producer on a thread of its own with this name: for long inference jobs, which would
-    /// hold an I/O thread for minutes.
+    /// Runs the producer on a thread of its own with this name: for long inference jobs, which
+    /// would hold an I/O thread for minutes.
     pub fn thread(mut self, name: impl Into<String>) -> Self {
         self.place = Place::Thread(name.into());
         self
@@ -115,8 +117,8 @@ impl<T: MessageChunk> StreamBuilder<T> {
     }
 
     /// A stream of what `producer` sends. It ends when the producer has returned and the last clone
-    /// of its sender is gone. A panic arrives as an error chunk before the end; so does a thread that
-    /// cannot be started.
+    /// of its sender is gone. A panic arrives as an error chunk before the end; so does a thread
+    /// that cannot be started.
     pub fn with_channel(
         self,
         producer: impl FnOnce(AsyncStreamSender<T>) + Send + 'static,

@@ -12,8 +12,8 @@ use crate::{SendError, TryNext, TrySendError};
 /// A bounded channel that is `Send`, `Sync` and `Clone` as a whole: keep one in a struct, and the
 /// struct may still be shared. Each item goes to one receiver.
 ///
-/// As every handle can send, no drop can end it: [`close`](Self::close) does. Receivers then get what
-/// is left, and the end.
+/// As every handle can send, no drop can end it: [`close`](Self::close) does. Receivers then get
+/// what is left, and the end.
 ///
 /// ```
 /// use pricket_stream::Channel;
@@ -144,7 +144,8 @@ impl<T: Send> Channel<T> {
 
 impl<T> Channel<T> {
     /// A channel that holds `items` items, from 1 to
-    /// [`CAPACITY_MAX`](crate::limits::CAPACITY_MAX); a number outside is brought to the nearer end.
+    /// [`CAPACITY_MAX`](crate::limits::CAPACITY_MAX); a number outside is brought to the nearer
+    /// end.
     pub fn bounded(items: usize) -> Self {
         let shared = Shared {
             ring: Ring::new(items.clamp(1, CAPACITY_MAX)),

@@ -3,8 +3,9 @@
 /// One value of an [`AsyncStream`](crate::AsyncStream).
 ///
 /// A stream carries no `Result`: a failure is a chunk like any other, so that it keeps its place in
-/// the order and cannot be thrown away by a careless `filter_map(Result::ok)`. `Result` is foreign to
-/// every crate that could implement this trait for it, hence a stream of results does not compile.
+/// the order and cannot be thrown away by a careless `filter_map(Result::ok)`. `Result` is foreign
+/// to every crate that could implement this trait for it, hence a stream of results does not
+/// compile.
 pub trait MessageChunk: Send + 'static {
     /// A chunk that tells of a failure; `error()` of it gives `message` back.
     fn bad_chunk(message: String) -> Self;

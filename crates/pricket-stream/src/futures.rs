@@ -11,8 +11,8 @@ use crate::{AsyncStream, MessageChunk, TryNext};
 /// Nothing in a stream is pinned.
 impl<T: MessageChunk> Unpin for AsyncStream<T> {}
 
-/// Polling registers the executor's waker in the reader's seat, in place of a parked thread. The end
-/// is final: a stream polled after it gives `None` again. With `StreamExt` in scope write
+/// Polling registers the executor's waker in the reader's seat, in place of a parked thread. The
+/// end is final: a stream polled after it gives `None` again. With `StreamExt` in scope write
 /// `StreamExt::next(&mut stream)`, because `Iterator::next` has the same name and waits.
 impl<T: MessageChunk> Stream for AsyncStream<T> {
     type Item = T;

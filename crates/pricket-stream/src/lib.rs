@@ -1,10 +1,10 @@
 //! `AsyncStream`: one value after another from a thread, bounded, cancellable, without futures.
 //!
-//! It does not know what a token, a model or a socket is, and no executor: waiting is done by parked
-//! threads, in the reader's own terminal call or in a producer that is ahead of its reader.
+//! It does not know what a token, a model or a socket is, and no executor: waiting is done by
+//! parked threads, in the reader's own terminal call or in a producer that is ahead of its reader.
 //!
-//! Key types: [`AsyncStream`] is read, [`AsyncStreamSender`] is written to, [`MessageChunk`] is what
-//! travels, [`CancelToken`] says stop.
+//! Key types: [`AsyncStream`] is read, [`AsyncStreamSender`] is written to, [`MessageChunk`] is
+//! what travels, [`CancelToken`] says stop.
 //!
 //! 1. Write a producer: `AsyncStream::with_channel(|tx| { emit!(tx, chunk); })`.
 //! 2. Read: `for chunk in stream`, `try_next`, `next_timeout`, `collect`.

@@ -7,8 +7,8 @@ use std::time::Duration;
 /// kilobyte chunks holds well under a megabyte.
 pub const CAPACITY_DEFAULT: usize = 256;
 
-/// The most chunks that a stream may hold. The ring is allocated at once: at 64 bytes a chunk this is
-/// 64 MiB, beyond which a caller wants a file and not a queue.
+/// The most chunks that a stream may hold. The ring is allocated at once: at 64 bytes a chunk this
+/// is 64 MiB, beyond which a caller wants a file and not a queue.
 pub const CAPACITY_MAX: usize = 1 << 20;
 
 /// Threads of the I/O pool. Its jobs wait for disks and sockets, so the number is above that of

@@ -3,11 +3,12 @@
 //! Threads start on demand, park while idle (they use no CPU) and end after
 //! [`POOL_IDLE_MAX`](crate::limits::POOL_IDLE_MAX). Jobs beyond the bound queue. A reader that is
 //! about to park on a job that is still queued, and that no free worker will come to, has the pool
-//! start one extra thread for exactly that job; so a thousand streams read in any order end with few
-//! threads, and a job that reads another job's stream cannot deadlock.
+//! start one extra thread for exactly that job; so a thousand streams read in any order end with
+//! few threads, and a job that reads another job's stream cannot deadlock.
 //!
 //! A job that nobody waits for keeps its place in the queue: work that others depend on without
-//! reading it belongs on a thread of its own ([`StreamBuilder::thread`](crate::StreamBuilder::thread)).
+//! reading it belongs on a thread of its own
+//! ([`StreamBuilder::thread`](crate::StreamBuilder::thread)).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -110,9 +111,9 @@ impl IoPool {
         PoolStats { queued: state.queue.len(), ..state.stats }
     }
 
-    /// Takes no more jobs, refuses the queued ones (their streams end with an error chunk), waits for
-    /// the running ones and joins every thread. Cancel the streams first if their producers may be
-    /// waiting for readers. Called on a thread of the pool, it joins all the others.
+    /// Takes no more jobs, refuses the queued ones (their streams end with an error chunk), waits
+    /// for the running ones and joins every thread. Cancel the streams first if their producers may
+    /// be waiting for readers. Called on a thread of the pool, it joins all the others.
     pub fn shutdown(&self) {
         let mut state = self.shared.lock();
         state.is_shut = true;

@@ -119,7 +119,8 @@ impl<T> Queue<T> {
         fence();
     }
 
-    /// Puts an item in, and waits for room where there is none. Gives it back when the queue closes.
+    /// Puts an item in, and waits for room where there is none. Gives it back when the queue
+    /// closes.
     pub(crate) fn put(&self, mut item: T) -> Result<(), T> {
         let spin = Spin::new();
         loop {

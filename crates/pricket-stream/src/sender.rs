@@ -58,8 +58,8 @@ impl<T> fmt::Display for TrySendError<T> {
 
 impl<T: fmt::Debug> std::error::Error for TrySendError<T> {}
 
-/// The producer's end of an [`AsyncStream`](crate::AsyncStream). The stream ends when the last clone
-/// is dropped.
+/// The producer's end of an [`AsyncStream`](crate::AsyncStream). The stream ends when the last
+/// clone is dropped.
 #[derive(Debug)]
 pub struct AsyncStreamSender<T: MessageChunk> {
     queue: Arc<Queue<T>>,
@@ -96,8 +96,8 @@ impl<T: MessageChunk> AsyncStreamSender<T> {
 
     /// Asks for a call of the stream's `on_space` hook after the next read, as a refused
     /// [`try_send`](Self::try_send) does; for a producer that wants more room than one chunk. Ask
-    /// first and look at [`len`](Self::len) then: a read between the two is either seen in the length
-    /// or calls the hook.
+    /// first and look at [`len`](Self::len) then: a read between the two is either seen in the
+    /// length or calls the hook.
     pub fn ask_for_space(&self) {
         self.queue.ask_for_space();
     }

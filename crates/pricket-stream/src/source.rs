@@ -20,7 +20,8 @@ pub(crate) trait Source<T>: Send {
     fn len(&self) -> usize;
 }
 
-/// The reading end of a queue. Dropping it closes the queue and takes back a job that has not started.
+/// The reading end of a queue. Dropping it closes the queue and takes back a job that has not
+/// started.
 #[derive(Debug)]
 pub(crate) struct Reader<T> {
     queue: Arc<Queue<T>>,

@@ -53,8 +53,8 @@ pub fn spawn_task<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 impl<T: Send + 'static> AsyncTask<T> {
-    /// Runs `f` on `pool`; `f` asks the token, which [`cancel`](Self::cancel) cancels, whether to go
-    /// on.
+    /// Runs `f` on `pool`; `f` asks the token, which [`cancel`](Self::cancel) cancels, whether to
+    /// go on.
     pub fn start(
         pool: &IoPool,
         token: &CancelToken,

@@ -1,6 +1,7 @@
 //! Those who wait at one end of a queue.
 //!
-//! The order of things is the same everywhere, and it is the whole argument that no wake-up is lost:
+//! The order of things is the same everywhere, and it is the whole argument that no wake-up is
+//! lost:
 //!
 //! ```text
 //! waiter   1 sets its mark           2 looks at the queue   3 parks if it must
@@ -8,17 +9,18 @@
 //! ```
 //!
 //! All four accesses are sequentially consistent, so they stand in one order that both sides agree
-//! on. If the mark is set before the waker looks at it, the waker wakes. If the waker looks first, its
-//! change came before that look, and so before the waiter's look, and the waiter does not park. With
-//! anything weaker both looks may read old values, and a thread sleeps for ever: `tests/loom.rs` shows
-//! both. The ring's part in this order is `sync::ring_changed`; fences stand where a thread is about
-//! to park or a queue to end, never where an item passes.
+//! on. If the mark is set before the waker looks at it, the waker wakes. If the waker looks first,
+//! its change came before that look, and so before the waiter's look, and the waiter does not park.
+//! With anything weaker both looks may read old values, and a thread sleeps for ever:
+//! `tests/loom.rs` shows both. The ring's part in this order is `sync::ring_changed`; fences stand
+//! where a thread is about to park or a queue to end, never where an item passes.
 
 use std::collections::VecDeque;
 
 use crate::sync::{AtomicBool, AtomicUsize, Mutex, Ordering, Slot, Waiter, fence, lock};
 
-/// The one reader of a stream. No lock: a reader that waits for each token is woken on the token path.
+/// The one reader of a stream. No lock: a reader that waits for each token is woken on the token
+/// path.
 #[derive(Debug)]
 pub(crate) struct ReaderSeat {
     waiting: AtomicBool,
@@ -37,8 +39,9 @@ impl ReaderSeat {
     /// reader for nothing then, and the reader registers anew before it parks again.
     pub(crate) fn register(&self, waiter: Waiter) {
         self.waiter.put(waiter);
-        // Exchanges and no plain stores, here and in `leave`: each change of the mark then follows the
-        // one before it, also in loom's eyes, and costs nothing to a thread that is about to park.
+        // Exchanges and no plain stores, here and in `leave`: each change of the mark then follows
+        // the one before it, also in loom's eyes, and costs nothing to a thread that is about to
+        // park.
         self.waiting.swap(true, Ordering::SeqCst);
         fence();
     }
@@ -64,8 +67,8 @@ impl ReaderSeat {
 #[derive(Debug)]
 pub(crate) struct WaitList {
     count: AtomicUsize,
-    // lock: taken to park and to wake a parked thread, never to send or to read an item; on a stream
-    // only writers stand here, who wait because they are ahead of the reader.
+    // lock: taken to park and to wake a parked thread, never to send or to read an item; on a
+    // stream only writers stand here, who wait because they are ahead of the reader.
     queue: Mutex<Line>,
 }
 
@@ -82,7 +85,8 @@ pub(crate) struct Ticket(u64);
 impl WaitList {
     /// Nobody waits.
     pub(crate) fn new() -> Self {
-        // Room for the usual one, so that the first wait in the middle of a stream allocates nothing.
+        // Room for the usual one, so that the first wait in the middle of a stream allocates
+        // nothing.
         let line = Line { next: 0, waiters: VecDeque::with_capacity(1) };
         Self { count: AtomicUsize::new(0), queue: Mutex::new(line) }
     }

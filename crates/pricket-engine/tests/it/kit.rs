@@ -30,7 +30,7 @@ pub(crate) const VOCAB_SIZE: usize = 288;
 /// The context that the scripted model was trained for.
 pub(crate) const CONTEXT: usize = 4_096;
 
-/// A chat template in the manner of ChatML.
+/// A chat template in the manner of `ChatML`.
 pub(crate) const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n\
     {{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n";
 

@@ -10,6 +10,7 @@
 mod kit;
 
 mod finish;
+mod load;
 mod prompt;
 mod refusal;
 mod containment;

@@ -11,8 +11,8 @@ impl<T: MessageChunk> AsyncStream<T> {
         self.filter_map(move |chunk| Some(f(chunk)))
     }
 
-    /// The chunks that `keep` keeps. Error chunks are always kept: a failure cannot be filtered away
-    /// by accident.
+    /// The chunks that `keep` keeps. Error chunks are always kept: a failure cannot be filtered
+    /// away by accident.
     pub fn filter(self, keep: impl FnMut(&T) -> bool + Send + 'static) -> Self {
         let mut keep = keep;
         self.filter_map(move |chunk| (chunk.is_error() || keep(&chunk)).then_some(chunk))

@@ -16,9 +16,9 @@ impl<T: MessageChunk + Clone> AsyncStream<T> {
     /// `n` streams that each carry every chunk of this one.
     ///
     /// A branch that is behind by the stream's capacity holds the others back until it is read,
-    /// cancelled or dropped: that is the back-pressure of the slowest reader. So read the branches on
-    /// threads of their own, or in turns, not one to its end before the next. When all branches are
-    /// dropped, so is the stream below.
+    /// cancelled or dropped: that is the back-pressure of the slowest reader. So read the branches
+    /// on threads of their own, or in turns, not one to its end before the next. When all branches
+    /// are dropped, so is the stream below.
     pub fn fan_out(self, n: usize) -> Vec<Self> {
         let capacity = self.capacity().max(1);
         let tokens: Vec<_> = (0..n).map(|_| CancelToken::new()).collect();
@@ -45,8 +45,8 @@ struct Core<T: MessageChunk> {
     capacity: usize,
     // lock: several readers share one stream; the stream below, which a token travels, has none.
     shared: Mutex<Shared<T>>,
-    // lock: as above. A lock of its own, because the stream below may wake the branches while one of
-    // them holds the other lock to read it; a waiter is always stored under both.
+    // lock: as above. A lock of its own, because the stream below may wake the branches while one
+    // of them holds the other lock to read it; a waiter is always stored under both.
     waiters: Mutex<Vec<Option<Waiter>>>,
 }
 
@@ -160,7 +160,8 @@ impl<T: MessageChunk + Clone> Source<T> for FanOut<T> {
         if let Some(seat) = self.core.waiters().get_mut(self.index) {
             *seat = Some(waiter.clone());
         }
-        // Looked at after the waiter is in its seat: a canceller sets the flag, then empties the seats.
+        // Looked at after the waiter is in its seat: a canceller sets the flag, then empties the
+        // seats.
         if self.token.is_cancelled() {
             return false;
         }

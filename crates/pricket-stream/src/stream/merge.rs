@@ -5,9 +5,9 @@ use crate::sync::Waiter;
 use crate::{AsyncStream, CancelToken, MessageChunk, TryNext};
 
 impl<T: MessageChunk> AsyncStream<T> {
-    /// The chunks of all `streams` as they come, each stream's own order kept. It asks the streams in
-    /// turn, so that a fast one cannot starve a slow one, and ends when all have ended. Cancelling it
-    /// cancels them all.
+    /// The chunks of all `streams` as they come, each stream's own order kept. It asks the streams
+    /// in turn, so that a fast one cannot starve a slow one, and ends when all have ended.
+    /// Cancelling it cancels them all.
     pub fn merge(streams: impl IntoIterator<Item = AsyncStream<T>>) -> Self {
         let streams: Vec<_> = streams.into_iter().collect();
         let token = CancelToken::new();

@@ -15,10 +15,9 @@ pub(crate) fn park_until(deadline: Instant) {
     std::thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
 }
 
-/// Orders a change of the ring before what follows it. Nothing to do here: crossbeam's ring moves its
-/// indices by sequentially consistent exchanges, and `is_empty` and `is_full` read the indices in the
-/// same order. A fence of our own would wait for the slot's store to reach the cache: measured, half
-/// of the throughput. The manifest pins the version for which this was read.
+/// Orders a change of the ring before what follows it. Nothing to do here: crossbeam's ring moves
+/// its indices by sequentially consistent exchanges, and `is_empty` and `is_full` read the indices
+/// in the same order. The manifest pins the version for which this was read.
 pub(crate) fn ring_changed() {}
 
 /// The fence of the waiting side, which is about to park and has the time.

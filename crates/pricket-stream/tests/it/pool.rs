@@ -18,7 +18,8 @@ fn counting(pool: &IoPool, n: u64) -> AsyncStream<Num> {
 fn a_thousand_streams_need_few_threads_in_any_order() {
     for order in ["forward", "backward", "mixed"] {
         let pool = IoPool::new("thousand", 8, Duration::from_secs(1));
-        // Each sends more than its queue holds, so the eight that run first block until they are read.
+        // Each sends more than its queue holds, so the eight that run first block until they are
+        // read.
         let mut streams: Vec<_> = (0..1000).map(|_| Some(counting(&pool, 10))).collect();
         let place = |i: usize| match order {
             "backward" => 999 - i,

@@ -78,7 +78,11 @@ fn run(senders: u64, each: u64, capacity: usize, fate: Fate) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn senders_and_drops_in_any_interleaving(
         senders in 1..6_u64,

@@ -35,8 +35,8 @@ fn a_parked_reader_sees_each_single_item_within_milliseconds() {
     sender.join().unwrap();
     delays.sort_unstable();
     assert_eq!(delays.len(), 40);
-    // Median, for the machine may be busy elsewhere for a while; a batching queue would show 3 ms and
-    // more on every item.
+    // Median, for the machine may be busy elsewhere for a while; a batching queue would show 3 ms
+    // and more on every item.
     assert!(delays[20] < Duration::from_millis(2), "median {:?}", delays[20]);
     assert!(delays[39] < Duration::from_millis(190), "worst {:?}", delays[39]);
 }
