@@ -22,6 +22,10 @@ static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 #[test]
 fn no_allocation_per_token() {
+    let region = Region::new(GLOBAL);
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(region.change().allocations, 1, "the counter counts");
+
     let all = SamplingParams {
         temperature: Some(0.9),
         top_k: Some(20),

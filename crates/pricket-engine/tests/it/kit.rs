@@ -95,6 +95,8 @@ pub(crate) struct Trace {
     pub(crate) passes: AtomicUsize,
     /// The most tokens in one pass.
     pub(crate) widest: AtomicUsize,
+    /// No pass begins while as many have run; 0 for no limit.
+    pub(crate) passes_max: AtomicUsize,
     /// Sequences given back.
     pub(crate) released: AtomicUsize,
 }
@@ -140,6 +142,10 @@ impl CausalLm for Scripted {
         cache: &mut KvCache,
         logits: &mut Logits,
     ) -> Result<(), ModelError> {
+        wait_until("a pass is allowed", || {
+            let max = self.trace.passes_max.load(Ordering::SeqCst);
+            max == 0 || self.trace.passes.load(Ordering::SeqCst) < max
+        });
         cache.check(batch, self.spec.vocab_size)?;
         self.trace.passes.fetch_add(1, Ordering::SeqCst);
         self.trace.widest.fetch_max(batch.tokens().len(), Ordering::SeqCst);
