@@ -5,6 +5,8 @@ use pricket_tests::{
     Pieces, RealCase, RealReference, fixtures, largest_difference, most_likely, real_model,
 };
 
+use pricket::models::Backend;
+
 use crate::variant::Variant;
 
 const REFERENCE: &str = "real/smollm2-135m-q4_1.json";
@@ -76,4 +78,29 @@ fn smollm2_on_the_plainest_level_agrees() {
 fn smollm2_on_candle_agrees() {
     let candle = Variant::all().into_iter().find(|variant| variant.level.is_none());
     greedy_tokens_agree(candle.unwrap(), 3);
+}
+
+/// With weights turned into floats nothing is rounded: the mapping from the file to the pass is
+/// exact, and what the tests above measure is rounding and nothing else.
+#[test]
+fn smollm2_without_rounding_is_the_reference() {
+    let exact = Variant { backend: Backend::CandleF32, level: None, threads: 1 };
+    let (Some(reference), Some(path)) =
+        (fixtures(REFERENCE), real_model("SmolLM2-135M-Instruct.Q4_1.gguf"))
+    else {
+        return;
+    };
+    let reference = RealReference::read(&reference).unwrap();
+    let mut pass = exact.open(&path, 256);
+    for case in &reference.cases {
+        let mut ids = case.input_ids.clone();
+        ids.extend(&case.greedy_ids);
+        let rows = pass.prompt(&ids, Pieces::Whole).unwrap();
+        let error = rounding_error(case, &rows);
+        assert!(error < 1e-3, "{:?}: off by {error}", case.prompt);
+        let answer = &rows[case.input_ids.len() - 1..];
+        let got: Vec<u32> = answer.iter().map(|row| most_likely(row)).collect();
+        assert_eq!(got[..case.greedy_ids.len()], case.greedy_ids, "{:?}", case.prompt);
+        eprintln!("{:?} without rounding: off by {error} at most", case.prompt);
+    }
 }

@@ -109,7 +109,7 @@ pub(crate) fn bench(
 fn simd(backend: BackendName) -> Result<String, CliError> {
     match backend {
         BackendName::Cpu => Ok(Kernels::detect().map_err(ModelError::from)?.level().to_string()),
-        BackendName::Candle => Ok("candle's own".to_owned()),
+        BackendName::Candle | BackendName::CandleF32 => Ok("candle's own".to_owned()),
     }
 }
 

@@ -56,6 +56,7 @@ pub(crate) fn options(backend: BackendName, threads: Option<usize>) -> OpenOptio
     let backend = match backend {
         BackendName::Cpu => Backend::Cpu,
         BackendName::Candle => Backend::Candle,
+        BackendName::CandleF32 => Backend::CandleF32,
     };
     OpenOptions { backend, threads, ..OpenOptions::default() }
 }

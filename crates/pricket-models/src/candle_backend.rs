@@ -61,22 +61,23 @@ impl KvStorage for CandleKv {
 }
 
 impl CandleDecoder {
-    /// Reads all weights into candle's tensors. `spec` gives the names and numbers; the bytes that
+    /// Reads all weights into candle's tensors, as the file stores them or as `floats`. `spec` gives the names and numbers; the bytes that
     /// the weights occupy are counted here.
     pub(crate) fn load(
         source: &dyn TensorSource,
         blueprint: Blueprint,
         mut spec: ModelSpec,
+        floats: bool,
     ) -> Result<Self, ModelError> {
+        let load = |name: &str, shape| load_matrix(source, name, shape, floats);
         let names = blueprint.names;
         let shape = [blueprint.vocab, blueprint.hidden];
-        let embedding_matrix = load_matrix(source, names.embedding, shape)?;
+        let embedding_matrix = load(names.embedding, shape)?;
         let tied = blueprint.tied.unwrap_or(!source.has(names.head));
-        let head =
-            if tied { embedding_matrix.clone() } else { load_matrix(source, names.head, shape)? };
+        let head = if tied { embedding_matrix.clone() } else { load(names.head, shape)? };
         let embedding = embedding_matrix.dequantized()?;
         let layers = (0..blueprint.layers)
-            .map(|index| Layer::load(source, &blueprint, index))
+            .map(|index| Layer::load(source, &blueprint, index, floats))
             .collect::<Result<Vec<_>, _>>()?;
         let final_norm = load_vector(source, names.final_norm, blueprint.hidden)?;
         spec.weight_bytes = 4 * embedding.elem_count() as u64

@@ -20,6 +20,18 @@ pub enum Backend {
     Cpu,
     /// Candle's, the second opinion (feature `candle`).
     Candle,
+    /// Candle's over weights turned back into 32-bit floats: slow and large, and exact where
+    /// quantised kernels round activations (feature `candle`).
+    CandleF32,
+}
+
+/// How candle holds the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weights {
+    /// As the file stores them.
+    Stored,
+    /// As 32-bit floats.
+    Floats,
 }
 
 /// How to open a model.
@@ -162,7 +174,8 @@ pub fn open(
     });
     let model: Box<dyn CausalLm> = match options.backend {
         Backend::Cpu => Box::new(open_cpu(source, blueprint, spec, options, on_progress)?),
-        Backend::Candle => open_candle(source, blueprint, spec)?,
+        Backend::Candle => open_candle(source, blueprint, spec, Weights::Stored)?,
+        Backend::CandleF32 => open_candle(source, blueprint, spec, Weights::Floats)?,
     };
     Ok(Opened { model, text })
 }
@@ -201,8 +214,10 @@ fn open_candle(
     source: &dyn TensorSource,
     blueprint: Blueprint,
     spec: ModelSpec,
+    weights: Weights,
 ) -> Result<Box<dyn CausalLm>, ModelError> {
-    Ok(Box::new(crate::candle_backend::CandleDecoder::load(source, blueprint, spec)?))
+    let floats = weights == Weights::Floats;
+    Ok(Box::new(crate::candle_backend::CandleDecoder::load(source, blueprint, spec, floats)?))
 }
 
 #[cfg(not(feature = "candle"))]
@@ -210,6 +225,7 @@ fn open_candle(
     _source: &dyn TensorSource,
     _blueprint: Blueprint,
     _spec: ModelSpec,
+    _weights: Weights,
 ) -> Result<Box<dyn CausalLm>, ModelError> {
     Err(ModelError::Unsupported {
         what: "the candle backend".to_owned(),

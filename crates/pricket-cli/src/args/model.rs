@@ -20,6 +20,8 @@ pub(crate) enum BackendName {
     Cpu,
     // Candle, the second opinion.
     Candle,
+    // Candle over weights turned into floats, the exact one.
+    CandleF32,
 }
 
 /// Which model, and how it runs.

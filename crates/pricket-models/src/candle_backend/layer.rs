@@ -74,8 +74,9 @@ impl Projection {
         layer: usize,
         part: LayerPart,
         shape: [usize; 2],
+        floats: bool,
     ) -> Result<Self, ModelError> {
-        let weight = load_matrix(source, &b.names.layer(layer, part, "weight"), shape)?;
+        let weight = load_matrix(source, &b.names.layer(layer, part, "weight"), shape, floats)?;
         let bias = b.names.layer(layer, part, "bias");
         let bias =
             if source.has(&bias) { Some(load_vector(source, &bias, shape[0])?) } else { None };
@@ -96,9 +97,11 @@ impl Layer {
         source: &dyn TensorSource,
         b: &Blueprint,
         layer: usize,
+        floats: bool,
     ) -> Result<Self, ModelError> {
         let norm = |part| load_vector(source, &b.names.layer(layer, part, "weight"), b.hidden);
-        let projection = |part, rows, cols| Projection::load(source, b, layer, part, [rows, cols]);
+        let projection =
+            |part, rows, cols| Projection::load(source, b, layer, part, [rows, cols], floats);
         let (q, kv) = (b.query_width(), b.kv_width());
         Ok(Self {
             attention_norm: norm(LayerPart::AttentionNorm)?,

@@ -46,16 +46,17 @@ impl Matrix {
     }
 }
 
-/// Reads a matrix of this shape, (rows, cols).
+/// Reads a matrix of this shape, (rows, cols): its blocks as they are, or turned into `floats`.
 pub(super) fn load_matrix(
     source: &dyn TensorSource,
     name: &str,
     [rows, cols]: [usize; 2],
+    floats: bool,
 ) -> Result<Matrix, ModelError> {
     let info = source.shaped(name, &[rows, cols])?;
     let mut bytes = vec![0; rows * info.format.row_bytes(cols)?];
     source.read_range(name, 0, &mut bytes)?;
-    let Some(dtype) = quantized_type(info.format) else {
+    let Some(dtype) = quantized_type(info.format).filter(|_| !floats) else {
         let mut values = vec![0.0; rows * cols];
         dequantize_row(info.format, &bytes, &mut values)?;
         let matrix = Tensor::from_vec(values, (rows, cols), &Device::Cpu).map_err(candle)?;
