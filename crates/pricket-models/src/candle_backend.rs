@@ -61,8 +61,8 @@ impl KvStorage for CandleKv {
 }
 
 impl CandleDecoder {
-    /// Reads all weights into candle's tensors, as the file stores them or as `floats`. `spec` gives the names and numbers; the bytes that
-    /// the weights occupy are counted here.
+    /// Reads all weights into candle's tensors, as the file stores them or as `floats`. `spec`
+    /// gives the names and numbers; the bytes that the weights occupy are counted here.
     pub(crate) fn load(
         source: &dyn TensorSource,
         blueprint: Blueprint,
