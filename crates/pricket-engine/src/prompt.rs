@@ -63,14 +63,26 @@ impl TextPipeline {
         self.shows_tools
     }
 
-    /// The sampling that the model's makers recommend.
+    /// The sampling that the model's makers recommend; where they say nothing at all, what
+    /// llama.cpp does: temperature 0.8 over the 40 likeliest tokens, top-p 0.95, min-p 0.05.
+    /// Sampling from the whole distribution makes small models ramble.
     pub fn default_sampling(&self) -> SamplingParams {
-        SamplingParams {
+        let makers = SamplingParams {
             temperature: self.defaults.temperature,
             top_k: self.defaults.top_k,
             top_p: self.defaults.top_p,
             min_p: self.defaults.min_p,
             repetition_penalty: self.defaults.repetition_penalty,
+            ..SamplingParams::default()
+        };
+        if makers != SamplingParams::default() {
+            return makers;
+        }
+        SamplingParams {
+            temperature: Some(0.8),
+            top_k: Some(40),
+            top_p: Some(0.95),
+            min_p: Some(0.05),
             ..SamplingParams::default()
         }
     }

@@ -35,7 +35,8 @@ pub(crate) struct ModelArgs {
     /// Worker threads [default: the physical cores]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) threads: Option<usize>,
-    /// Whose forward pass runs the model: pricket's own, or candle's as a second opinion
+    /// Whose forward pass runs the model: pricket's own, candle's as a second opinion, or
+    /// candle's without rounding (slow, large, exact)
     #[arg(long, value_enum, default_value = "cpu")]
     pub(crate) backend: BackendName,
 }
@@ -58,7 +59,8 @@ pub(crate) struct BenchArgs {
     /// Worker threads [default: the physical cores]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) threads: Option<usize>,
-    /// Whose forward pass runs the model: pricket's own, or candle's as a second opinion
+    /// Whose forward pass runs the model: pricket's own, candle's as a second opinion, or
+    /// candle's without rounding (slow, large, exact)
     #[arg(long, value_enum, default_value = "cpu")]
     pub(crate) backend: BackendName,
     /// Tokens in the prompt that prefill is measured on

@@ -116,3 +116,21 @@ fn the_engine_says_what_it_is() {
     assert!(info.capabilities.chat && !info.capabilities.tools);
     assert!(matches!(CompletionRequest::raw("x").prompt, Prompt::Raw(_)));
 }
+
+#[test]
+fn where_the_makers_say_nothing_the_sampling_is_llama_cpps() {
+    let silent = GenerationDefaults::default();
+    let (engine, _) =
+        crate::kit::engine_with(&EngineOptions::default(), silent, crate::kit::saying("x"));
+    let used = complete(engine.complete(CompletionRequest::raw("a"))).sampling;
+    assert_eq!(used.top_k, 40);
+    for (got, want) in [(used.temperature, 0.8), (used.top_p, 0.95), (used.min_p, 0.05)] {
+        assert!((got - want).abs() < 1e-6, "{got} instead of {want}");
+    }
+    // A makers' word about one knob is their word about all.
+    let makers = GenerationDefaults { temperature: Some(0.2), ..Default::default() };
+    let (engine, _) =
+        crate::kit::engine_with(&EngineOptions::default(), makers, crate::kit::saying("x"));
+    let used = complete(engine.complete(CompletionRequest::raw("a"))).sampling;
+    assert_eq!((used.top_k, used.top_p.to_bits()), (0, 1.0_f32.to_bits()));
+}
