@@ -13,6 +13,7 @@ mod formats;
 mod levels;
 mod logits;
 mod material;
+mod pool;
 mod products;
 mod refusals;
 mod similarity;

@@ -1,0 +1,143 @@
+//! The worker pool: order, panics, sleep, sizes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use pricket_simd::{Job, Pool, SimdError, default_threads};
+
+/// Multiplies its own number, and panics where it is told to.
+struct Double {
+    value: u64,
+    panics: bool,
+    ran_on: Option<std::thread::ThreadId>,
+}
+
+impl Double {
+    fn new(value: u64) -> Self {
+        Self { value, panics: false, ran_on: None }
+    }
+}
+
+impl Job for Double {
+    fn run(&mut self) {
+        self.ran_on = Some(std::thread::current().id());
+        assert!(!self.panics, "told to");
+        self.value *= 2;
+    }
+}
+
+#[test]
+fn jobs_come_back_done_and_in_order_from_as_many_threads() {
+    for threads in 1..=5 {
+        let mut pool = Pool::new(threads).unwrap();
+        assert_eq!(pool.threads(), threads);
+        for count in 0..=threads {
+            let mut jobs: Vec<_> = (0..count as u64).map(Double::new).collect();
+            pool.run(&mut jobs).unwrap();
+            let values: Vec<_> = jobs.iter().map(|job| job.value).collect();
+            assert_eq!(values, (0..count as u64).map(|value| 2 * value).collect::<Vec<_>>());
+            let mut ids: Vec<_> = jobs.iter().filter_map(|job| job.ran_on).collect();
+            ids.sort_by_key(|id| format!("{id:?}"));
+            ids.dedup();
+            assert_eq!(ids.len(), count, "each job on a thread of its own");
+        }
+    }
+}
+
+#[test]
+fn no_threads_counts_as_one() {
+    assert_eq!(Pool::<Double>::new(0).unwrap().threads(), 1);
+    assert!(default_threads() >= 1);
+}
+
+#[test]
+fn more_jobs_than_threads_are_refused_before_any_runs() {
+    let mut pool = Pool::new(2).unwrap();
+    let mut jobs: Vec<_> = (1..4).map(Double::new).collect();
+    let error = pool.run(&mut jobs).unwrap_err();
+    assert!(matches!(error, SimdError::JobsExceedThreads { jobs: 3, threads: 2 }), "{error}");
+    assert!(jobs.iter().all(|job| job.ran_on.is_none()));
+}
+
+#[test]
+fn a_panic_is_an_error_the_other_jobs_finish_and_the_pool_lives_on() {
+    let mut pool = Pool::new(3).unwrap();
+    for culprit in 0..3 {
+        let mut jobs: Vec<_> = (1..4).map(Double::new).collect();
+        jobs[culprit].panics = true;
+        let error = pool.run(&mut jobs).unwrap_err();
+        assert!(matches!(error, SimdError::JobPanicked), "{error}");
+        assert_eq!(jobs.len(), 3);
+        for (index, job) in jobs.iter().enumerate() {
+            let before = index as u64 + 1;
+            assert_eq!(job.value, if index == culprit { before } else { 2 * before });
+        }
+        let mut jobs: Vec<_> = (1..4).map(Double::new).collect();
+        pool.run(&mut jobs).unwrap();
+        assert_eq!(jobs[2].value, 6);
+    }
+}
+
+/// Holds an `Arc` that the caller wants back.
+struct Reader {
+    shared: Option<Arc<AtomicUsize>>,
+}
+
+impl Job for Reader {
+    fn run(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn what_jobs_read_is_the_callers_alone_after_every_join() {
+    let mut pool = Pool::new(3).unwrap();
+    let mut shared = Arc::new(AtomicUsize::new(0));
+    let mut jobs: Vec<_> = (0..3).map(|_| Reader { shared: None }).collect();
+    for round in 1..=2_000 {
+        for job in &mut jobs {
+            job.shared = Some(Arc::clone(&shared));
+        }
+        pool.run(&mut jobs).unwrap();
+        let sole = Arc::get_mut(&mut shared).expect("every worker gave it back");
+        assert_eq!(*sole.get_mut(), 3 * round);
+    }
+}
+
+/// Tells where the kernel keeps the account of the thread that ran it.
+struct Account(Option<std::path::PathBuf>);
+
+impl Job for Account {
+    fn run(&mut self) {
+        self.0 = std::fs::read_link("/proc/thread-self").ok();
+    }
+}
+
+/// Clock ticks (a hundredth of a second) that a thread has used.
+fn ticks(thread: &std::path::Path) -> u64 {
+    let stat = std::fs::read_to_string(std::path::Path::new("/proc").join(thread).join("stat"));
+    let stat = stat.unwrap();
+    // After the name, which stands in parentheses: state is field 3, user and system time 14 and
+    // 15.
+    let fields: Vec<&str> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_worker_that_waits_uses_no_processor_and_wakes() {
+    let mut pool = Pool::new(2).unwrap();
+    let mut jobs = vec![Account(None), Account(None)];
+    for _ in 0..5 {
+        pool.run(&mut jobs).unwrap();
+        let worker = jobs[1].0.clone().unwrap();
+        // It spins for a fraction of a millisecond, and sleeps from then on.
+        std::thread::sleep(Duration::from_millis(20));
+        let before = ticks(&worker);
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(ticks(&worker) <= before + 1, "a worker without work uses the processor");
+    }
+}
