@@ -53,9 +53,17 @@ impl ReaderSeat {
 
     /// Wakes the reader if it waits. The caller has changed the queue before, and called
     /// `ring_changed` or `fence`.
+    #[inline]
     pub(crate) fn wake(&self) {
-        if self.waiting.load(Ordering::SeqCst)
-            && self.waiting.swap(false, Ordering::SeqCst)
+        if self.waiting.load(Ordering::SeqCst) {
+            self.wake_waiting();
+        }
+    }
+
+    /// The rare half of `wake`, out of the item's way.
+    #[cold]
+    fn wake_waiting(&self) {
+        if self.waiting.swap(false, Ordering::SeqCst)
             && let Some(waiter) = self.waiter.take()
         {
             waiter.wake();
@@ -112,10 +120,16 @@ impl WaitList {
 
     /// Wakes who came first. The caller has changed the queue before, and called
     /// `ring_changed`.
+    #[inline]
     pub(crate) fn wake_one(&self) {
-        if self.count.load(Ordering::SeqCst) == 0 {
-            return;
+        if self.count.load(Ordering::SeqCst) != 0 {
+            self.wake_first();
         }
+    }
+
+    /// The rare half of `wake_one`, out of the item's way.
+    #[cold]
+    fn wake_first(&self) {
         let mut line = lock(&self.queue);
         let first = line.waiters.pop_front();
         self.count.store(line.waiters.len(), Ordering::SeqCst);
