@@ -1,4 +1,4 @@
-//! What is installed, and taking it away: never a file outside the two caches.
+//! What is there, and taking it away: never a file outside the two caches.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{discard, discard_dir};
 use crate::limits::FILES_MAX;
-use crate::locate::locate;
+use crate::locate::{in_models_dir, locate};
 use crate::selection::{Selection, choose};
 use crate::settings::Settings;
 use crate::snapshot::{RepoCache, files_below};
 use crate::store::Store;
-use crate::{HubError, HubRef, ModelRef};
+use crate::{Alias, HubError, HubRef, ModelRef};
 
 /// Where an installed model's bytes came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,12 +25,14 @@ pub enum Origin {
     Hub,
     /// A wheel; our own cache.
     Wheel,
+    /// The user's own folder (`PRICKET_MODELS`); it is only read.
+    Folder,
 }
 
-/// A model in one of the caches.
+/// A model in one of the caches, or in the user's own folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledModel {
-    /// A name that resolves to it: its alias, else `hf:...`.
+    /// A name that resolves to it: its alias, else `hf:...`, else its path.
     pub name: String,
     /// The file, or the folder of a model in several files.
     pub path: PathBuf,
@@ -53,7 +55,7 @@ pub struct Removed {
     pub bytes: u64,
 }
 
-/// Everything in both caches, by name.
+/// Everything in both caches and in the user's own folder, by name.
 pub(crate) fn list(settings: &Settings) -> Result<Vec<InstalledModel>, HubError> {
     let mut models = Vec::new();
     for alias in settings.registry.iter() {
@@ -73,8 +75,29 @@ pub(crate) fn list(settings: &Settings) -> Result<Vec<InstalledModel>, HubError>
             models.extend(in_snapshot(settings, &cache, &repo, &revision, &commit));
         }
     }
+    if let Some(folder) = &settings.models_dir {
+        models.extend(in_folder(settings, folder)?);
+    }
     models.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(models)
+}
+
+/// The GGUF files that lie in the user's own folder.
+fn in_folder(settings: &Settings, folder: &Path) -> Result<Vec<InstalledModel>, HubError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(HubError::io("list", folder, e)),
+    };
+    let files = entries.flatten().map(|entry| entry.path());
+    let models = files.filter(|path| path.is_file() && path.extension().is_some_and(is_gguf));
+    let described = models.filter_map(|path| {
+        let is_this = |alias: &&Alias| in_models_dir(settings, alias).as_ref() == Some(&path);
+        let alias = settings.registry.iter().find(is_this);
+        let name = alias.map_or_else(|| path.display().to_string(), |alias| alias.name.clone());
+        describe(name, path.clone(), Origin::Folder)
+    });
+    Ok(described.collect())
 }
 
 fn in_snapshot(

