@@ -23,11 +23,11 @@ fn a_parked_reader_sees_each_single_item_within_milliseconds() {
     let sender = std::thread::spawn(move || {
         for _ in 0..40 {
             // Long enough for the reader to have parked.
-            std::thread::sleep(Duration::from_millis(3));
+            std::thread::sleep(Duration::from_millis(15));
             tx.send(Sent(Instant::now())).unwrap();
         }
         // Held open: nothing but the item itself wakes the reader.
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_secs(1));
         drop(tx);
     });
     let mut delays = Vec::new();
@@ -35,8 +35,8 @@ fn a_parked_reader_sees_each_single_item_within_milliseconds() {
     sender.join().unwrap();
     delays.sort_unstable();
     assert_eq!(delays.len(), 40);
-    // Median, for the machine may be busy elsewhere for a while; a batching queue would show 3 ms
-    // and more on every item.
-    assert!(delays[20] < Duration::from_millis(2), "median {:?}", delays[20]);
-    assert!(delays[39] < Duration::from_millis(190), "worst {:?}", delays[39]);
+    // Median, for the machine may be busy elsewhere for a while; a batching queue would show 15 ms
+    // and more on every item but a batch's last.
+    assert!(delays[20] < Duration::from_millis(8), "median {:?}", delays[20]);
+    assert!(delays[39] < Duration::from_millis(950), "worst {:?}", delays[39]);
 }
