@@ -63,7 +63,7 @@ impl Decoder {
             work.space.places.extend(places(batch).skip(tile.start).take(tile.len()));
             reserve(&mut work.space.scores, positions);
         }
-        self.run(|_| Task::TileStart)?;
+        self.run(Task::TileStart)?;
         for layer in 0..self.weights.layers.len() {
             let (qkv, q, width) = self.widths();
             let cache = kv.layer_mut(layer)?;
@@ -80,7 +80,7 @@ impl Decoder {
                 work.kv = Some(Arc::clone(&cache));
             }
             drop(cache);
-            self.run(|_| Task::TileLayer(layer))?;
+            self.run(Task::TileLayer(layer))?;
         }
         self.keep_wanted(batch, chunk);
         Ok(())
@@ -116,9 +116,9 @@ impl Decoder {
     }
 
     /// One fork and join.
-    pub(super) fn run(&mut self, task: impl Fn(usize) -> Task) -> Result<(), ModelError> {
-        for (index, work) in self.works.iter_mut().enumerate() {
-            work.task = task(index);
+    pub(super) fn run(&mut self, task: Task) -> Result<(), ModelError> {
+        for work in &mut self.works {
+            work.task = task;
         }
         self.pool.run(&mut self.works)?;
         for work in &mut self.works {

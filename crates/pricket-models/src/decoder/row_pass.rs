@@ -80,7 +80,7 @@ impl Decoder {
             work.queries = Some(Arc::clone(&self.rows.queries));
         }
         drop(cache);
-        self.run(|_| Task::Heads)?;
+        self.run(Task::Heads)?;
         for work in &self.works {
             let heads = share(b.heads, work.index, work.of);
             let (column, width) = (heads.start * b.head_dim, heads.len() * b.head_dim);
@@ -121,7 +121,7 @@ impl Decoder {
         for work in &mut self.works {
             work.acts = Some(Arc::clone(&self.rows.acts));
         }
-        self.run(|_| Task::Rows(layer, stage))
+        self.run(Task::Rows(layer, stage))
     }
 }
 
