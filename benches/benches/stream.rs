@@ -1,9 +1,10 @@
 //! Throughput and first-item latency of `AsyncStream` beside crossbeam-channel, flume and tokio's
 //! mpsc.
 //!
-//! One process, rounds interleaved (ours, crossbeam, flume, tokio, ours, ...), medians with the
-//! quartiles. Every round starts its threads anew, so that the kernel's placement of them is
-//! sampled and not decided once. Run: `cargo bench -p pricket-benches --bench stream [-- ROUNDS]`.
+//! One process, rounds interleaved, each beginning with another of the four; medians with the
+//! quartiles. What a busy machine does to a round it does to all four, so the last column takes the
+//! ratio within each round before the median. Every round starts its threads anew, so that the
+//! kernel's placement of them is sampled and not decided once. Run: `cargo bench -p pricket-benches --bench stream [-- ROUNDS]`.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -163,25 +164,31 @@ fn quantile(values: &mut [f64], q: f64) -> f64 {
 /// One row: the four peers by turns, `rounds` times.
 fn row(out: &mut impl Write, name: &str, rounds: usize, peers: [fn() -> f64; 4]) {
     let mut results: [Vec<f64>; 4] = Default::default();
-    for _ in 0..rounds {
-        for (peer, results) in peers.iter().zip(&mut results) {
-            results.push(peer());
+    for round in 0..rounds {
+        for turn in 0..peers.len() {
+            let peer = (round + turn) % peers.len();
+            results[peer].push(peers[peer]());
         }
     }
+    let [ours, crossbeam, ..] = &results;
+    let mut ratios: Vec<f64> = ours.iter().zip(crossbeam).map(|(a, b)| a / b).collect();
     let mut cells = vec![name.to_owned()];
-    for results in &mut results {
-        let median = quantile(results, 0.5);
-        let (low, high) = (quantile(results, 0.25), quantile(results, 0.75));
-        cells.push(format!("{median:.1} ({low:.1} to {high:.1})"));
-    }
+    cells.extend(results.iter_mut().map(|results| summary(results, 1)));
+    cells.push(summary(&mut ratios, 2));
     assert!(writeln!(out, "| {} |", cells.join(" | ")).is_ok());
+}
+
+/// The median and the quartiles.
+fn summary(values: &mut [f64], digits: usize) -> String {
+    let [low, median, high] = [0.25, 0.5, 0.75].map(|q| quantile(values, q));
+    format!("{median:.digits$} ({low:.digits$} to {high:.digits$})")
 }
 
 fn main() {
     let rounds = std::env::args().skip(1).find_map(|a| a.parse().ok()).unwrap_or(15);
     let mut out = std::io::stdout().lock();
-    let head = "| median (quartiles) | AsyncStream | crossbeam-channel | flume | tokio mpsc |\n\
-                |---|---|---|---|---|";
+    let head = "| median (quartiles) | AsyncStream | crossbeam-channel | flume | tokio mpsc | \
+                AsyncStream/crossbeam |\n|---|---|---|---|---|---|";
     assert!(writeln!(out, "{head}").is_ok());
     row(
         &mut out,

@@ -58,26 +58,37 @@ impl<T> fmt::Debug for Channel<T> {
 
 impl<T: Send> Channel<T> {
     /// Sends an item; waits while the channel is full. Fails once it is closed.
-    pub fn send(&self, mut item: T) -> Result<(), SendError<T>> {
+    #[inline]
+    pub fn send(&self, item: T) -> Result<(), SendError<T>> {
+        match self.try_send(item) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(item)) => Err(SendError(item)),
+            Err(TrySendError::Full(item)) => self.send_in_time(item),
+        }
+    }
+
+    /// The slow half of `send`: the channel was full a moment ago.
+    #[cold]
+    fn send_in_time(&self, mut item: T) -> Result<(), SendError<T>> {
         let spin = Spin::new();
         loop {
+            if !spin.again() {
+                let ticket = self.shared.writers.register(Waiter::me());
+                if self.shared.ring.is_full() && !self.is_closed() {
+                    park();
+                }
+                self.shared.writers.leave(&ticket);
+            }
             item = match self.try_send(item) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Closed(item)) => return Err(SendError(item)),
                 Err(TrySendError::Full(item)) => item,
             };
-            if spin.again() {
-                continue;
-            }
-            let ticket = self.shared.writers.register(Waiter::me());
-            if self.shared.ring.is_full() && !self.is_closed() {
-                park();
-            }
-            self.shared.writers.leave(&ticket);
         }
     }
 
     /// Sends an item if there is room now.
+    #[inline]
     pub fn try_send(&self, item: T) -> Result<(), TrySendError<T>> {
         if self.is_closed() {
             return Err(TrySendError::Closed(item));
@@ -89,8 +100,9 @@ impl<T: Send> Channel<T> {
     }
 
     /// The oldest item, for which it waits; `None` once the channel is closed and empty.
+    #[inline]
     pub fn recv(&self) -> Option<T> {
-        self.wait(None).item()
+        self.take().or_else(|| self.wait(None).item())
     }
 
     /// The oldest item, for which it waits at most `timeout`; `Empty` when the time is over.
@@ -110,6 +122,7 @@ impl<T: Send> Channel<T> {
         self.take().map_or(TryNext::Ended, TryNext::Item)
     }
 
+    #[inline]
     fn take(&self) -> Option<T> {
         let item = self.shared.ring.pop()?;
         ring_changed();

@@ -86,6 +86,7 @@ impl<T> Queue<T> {
     }
 
     /// Puts an item in and wakes the reader at once.
+    #[inline]
     pub(crate) fn offer(&self, item: T) -> Result<(), Refused<T>> {
         if self.is_closed() {
             return Err(Refused::Closed(item));
@@ -121,26 +122,38 @@ impl<T> Queue<T> {
 
     /// Puts an item in, and waits for room where there is none. Gives it back when the queue
     /// closes.
-    pub(crate) fn put(&self, mut item: T) -> Result<(), T> {
+    #[inline]
+    pub(crate) fn put(&self, item: T) -> Result<(), T> {
+        match self.offer(item) {
+            Ok(()) => Ok(()),
+            Err(Refused::Closed(item)) => Err(item),
+            Err(Refused::Full(item)) => self.put_in_time(item),
+        }
+    }
+
+    /// The slow half of `put`: the queue was full a moment ago. Out of the item's way, because
+    /// every place where an item may have to be kept for another try costs a copy of it.
+    #[cold]
+    fn put_in_time(&self, mut item: T) -> Result<(), T> {
         let spin = Spin::new();
         loop {
+            if !spin.again() {
+                let ticket = self.writers.register(Waiter::me());
+                if self.ring.is_full() && !self.is_closed() {
+                    park();
+                }
+                self.writers.leave(&ticket);
+            }
             item = match self.offer(item) {
                 Ok(()) => return Ok(()),
                 Err(Refused::Closed(item)) => return Err(item),
                 Err(Refused::Full(item)) => item,
             };
-            if spin.again() {
-                continue;
-            }
-            let ticket = self.writers.register(Waiter::me());
-            if self.ring.is_full() && !self.is_closed() {
-                park();
-            }
-            self.writers.leave(&ticket);
         }
     }
 
     /// Takes the oldest item out and makes its room known.
+    #[inline]
     pub(crate) fn take(&self) -> Option<T> {
         let item = self.ring.pop()?;
         ring_changed();

@@ -74,6 +74,7 @@ impl<T: MessageChunk> AsyncStreamSender<T> {
 
     /// Sends a chunk; waits while the queue is full. Fails as soon as nobody reads any more, also
     /// while it waits.
+    #[inline]
     pub fn send(&self, chunk: T) -> Result<(), SendError<T>> {
         self.queue.put(chunk).map_err(SendError)
     }

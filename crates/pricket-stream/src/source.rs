@@ -47,6 +47,12 @@ impl<T> Reader<T> {
         token.watch(&self.queue);
     }
 
+    /// The next item, if there is one now.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<T> {
+        self.queue.take()
+    }
+
     /// Whether `poll` would give an item or the end.
     pub(crate) fn is_ready(&self) -> bool {
         self.queue.is_finished() || self.queue.len() > 0

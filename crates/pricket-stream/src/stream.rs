@@ -281,7 +281,18 @@ impl<T: MessageChunk> AsyncStream<T> {
 impl<T: MessageChunk> Iterator for AsyncStream<T> {
     type Item = T;
 
+    #[inline]
     fn next(&mut self) -> Option<T> {
+        // What is there already, by the shortest way: no state in between, each of which would cost
+        // a copy of the chunk.
+        if let Origin::Queue(reader) = &self.origin
+            && let Some(chunk) = reader.take()
+        {
+            return Some(match &mut self.on_chunk {
+                None => chunk,
+                Some(handler) => handler(chunk),
+            });
+        }
         self.wait(None).item()
     }
 }
