@@ -9,6 +9,7 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +17,7 @@ use half::f16;
 
 use crate::activations::{Run, TILE};
 use crate::matmul::Product;
-use crate::ops::{Head, RopePairing};
+use crate::ops::{Attended, AttentionSpace, AttentionTile, RopePairing};
 use crate::packed::Panel;
 use crate::{Level, SimdError};
 
@@ -44,8 +45,11 @@ pub(crate) struct Table {
     pub(crate) rope: fn(&mut [f32], &[f32], &[f32], RopePairing),
     pub(crate) narrow: fn(&[f32], &mut [f16]),
     pub(crate) widen: fn(&[f16], &mut [f32]),
-    pub(crate) attend_f16: fn(&Head<'_, f16>, &mut [f32], &mut [f32]),
-    pub(crate) attend_f32: fn(&Head<'_, f32>, &mut [f32], &mut [f32]),
+    pub(crate) attend_f16:
+        fn(&AttentionTile<'_, f16>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
+    pub(crate) attend_f32:
+        fn(&AttentionTile<'_, f32>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
+    pub(crate) merge_attended: fn(&mut Attended<'_>, &Attended<'_>, usize),
 }
 
 /// The kernels of one instruction set.

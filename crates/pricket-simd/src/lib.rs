@@ -37,6 +37,8 @@ pub use kernels::Kernels;
 pub use level::Level;
 pub use logits::{Candidate, Penalties, nucleus_len};
 pub use matmul::matmul;
-pub use ops::{Head, KvElement, RopePairing};
+pub use ops::{
+    ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement, RopePairing,
+};
 pub use packed::{GROUP_ROWS, PackedMatrix, Packer};
 pub use pool::{Job, Pool, default_threads};

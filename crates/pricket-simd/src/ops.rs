@@ -1,6 +1,6 @@
 //! Operations on vectors of singles, as methods of [`Kernels`].
 
-mod attention;
+pub(crate) mod attention;
 pub(crate) mod bodies;
 mod exponential;
 pub(crate) mod quantization;
@@ -11,8 +11,10 @@ pub(crate) mod transforms;
 
 use half::f16;
 
-pub(crate) use attention::attend;
-pub use attention::{Head, KvElement};
+pub use attention::{
+    ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement,
+};
+pub(crate) use attention::{attend, merge};
 pub use rotation::RopePairing;
 
 use crate::{Kernels, SimdError};
@@ -124,21 +126,6 @@ impl Kernels {
     pub fn widen(&self, x: &[f16], out: &mut [f32]) -> Result<(), SimdError> {
         SimdError::check_len("the output", x.len(), out.len())?;
         (self.table().widen)(x, out);
-        Ok(())
-    }
-
-    /// One query head over one sequence: scores against every key, softmax, the weighted sum of
-    /// the values into `out` (head dimension). `scores` needs room for every position; its first
-    /// `positions` values hold the attention weights afterwards.
-    pub fn attend<K: KvElement>(
-        &self,
-        head: &Head<'_, K>,
-        scores: &mut [f32],
-        out: &mut [f32],
-    ) -> Result<(), SimdError> {
-        head.check(scores, out)?;
-        let scores = scores.get_mut(..head.positions).unwrap_or_default();
-        K::run(self, head, scores, out);
         Ok(())
     }
 }

@@ -1,45 +1,153 @@
-//! Attention of one token over everything before it, head by head.
+//! Attention of some tokens over everything before them, by key-value head.
+
+mod pieces;
 
 use std::ops::Range;
 
-use pricket_simd::Head;
+use pricket_simd::{ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile};
 
 use super::kv::{HeadView, KvLayer};
 use super::space::Place;
 use super::weights::DecoderWeights;
 use crate::ModelError;
+use crate::blueprint::Blueprint;
 
-/// Attends with some query heads of one token. `queries` is the token's row, all heads of it; `out`
-/// takes `heads.len() * head_dim` values. Grouped-query attention (Ainslie et al. 2023):
-/// consecutive query heads share a key-value head.
-pub(crate) fn attend_heads(
-    weights: &DecoderWeights,
-    kv: &KvLayer,
-    place: Place,
-    queries: &[f32],
-    heads: Range<usize>,
-    scores: &mut Vec<f32>,
-    out: &mut [f32],
-) -> Result<(), ModelError> {
-    let (blueprint, kernels) = (&weights.blueprint, weights.kernels);
-    let dim = blueprint.head_dim;
-    let group = blueprint.heads / blueprint.kv_heads;
-    let scale = blueprint.attention_scale();
-    let positions = place.position + 1;
-    scores.resize(positions, 0.0);
-    for (head, out) in heads.zip(out.chunks_exact_mut(dim)) {
-        let query = queries.get(head * dim..(head + 1) * dim).unwrap_or(&[]);
-        match kv.head(place.slot, head / group, positions) {
+pub(crate) use pieces::{attend_share, merge_shares};
+
+/// The most rows of queries of a tile that attend together: their sums stay in the first-level
+/// cache.
+const TILE_ROWS_MAX: usize = 64;
+
+/// Buffers of attention; they grow to the largest tile seen.
+#[derive(Debug, Default)]
+pub(crate) struct HeadSpace {
+    space: AttentionSpace,
+    /// (rows, head dim)
+    queries: Vec<f32>,
+    visible: Vec<usize>,
+    /// (rows, head dim)
+    sums: Vec<f32>,
+    peaks: Vec<f32>,
+    totals: Vec<f32>,
+}
+
+impl HeadSpace {
+    /// Makes room for `rows` rows of `width` that have attended to nothing.
+    fn fit(&mut self, rows: usize, width: usize) {
+        self.sums.resize(rows * width, 0.0);
+        self.peaks.resize(rows, 0.0);
+        self.totals.clear();
+        self.totals.resize(rows, 0.0);
+    }
+
+    /// What the rows have attended to so far.
+    fn state(&mut self) -> Attended<'_> {
+        let (sums, peaks) = (&mut self.sums[..], &mut self.peaks[..]);
+        Attended { sums, peaks, totals: &mut self.totals }
+    }
+
+    /// Gathers the rows of a key-value head: of each token, the query heads that share it.
+    /// Grouped-query attention (Ainslie et al. 2023): consecutive query heads share one.
+    fn gather(&mut self, b: &Blueprint, kv_head: usize, places: &[Place], qkv: &[f32]) {
+        let group = b.heads / b.kv_heads;
+        let width = group * b.head_dim;
+        self.queries.clear();
+        self.visible.clear();
+        for (place, row) in places.iter().zip(qkv.chunks_exact(b.qkv_width())) {
+            let heads = row.get(kv_head * width..(kv_head + 1) * width).unwrap_or(&[]);
+            self.queries.extend_from_slice(heads);
+            self.visible.extend(std::iter::repeat_n(place.position + 1, group));
+        }
+    }
+
+    /// Attends to the positions of `span` in a sequence.
+    fn attend(
+        &mut self,
+        weights: &DecoderWeights,
+        kv: &KvLayer,
+        slot: usize,
+        kv_head: usize,
+        span: Range<usize>,
+    ) -> Result<(), ModelError> {
+        let (b, kernels) = (&weights.blueprint, weights.kernels);
+        let (width, scale) = (b.head_dim, b.attention_scale());
+        let (queries, visible) = (&self.queries[..], &self.visible[..]);
+        let (sums, peaks) = (&mut self.sums[..], &mut self.peaks[..]);
+        let mut state = Attended { sums, peaks, totals: &mut self.totals };
+        match kv.head(slot, kv_head) {
             (HeadView::F16(keys), HeadView::F16(values)) => {
-                let head = Head::new(query, keys, values, dim, positions).scaled(scale);
-                kernels.attend(&head, scores, out)?;
+                let tile = AttentionTile { queries, width, visible, keys, values, scale };
+                kernels.attend(&tile, span, &mut self.space, &mut state)?;
             }
             (HeadView::F32(keys), HeadView::F32(values)) => {
-                let head = Head::new(query, keys, values, dim, positions).scaled(scale);
-                kernels.attend(&head, scores, out)?;
+                let tile = AttentionTile { queries, width, visible, keys, values, scale };
+                kernels.attend(&tile, span, &mut self.space, &mut state)?;
             }
             _ => return Err(ModelError::CacheForeign),
         }
+        Ok(())
+    }
+
+    /// Writes what a key-value head's rows attended to where it belongs: (tokens, query width),
+    /// from the token `first` on.
+    fn finish_into(
+        &mut self,
+        weights: &DecoderWeights,
+        kv_head: usize,
+        first: usize,
+        out: &mut [f32],
+    ) -> Result<(), ModelError> {
+        let b = &weights.blueprint;
+        weights.kernels.finish_attended(&mut self.state(), b.head_dim)?;
+        let width = b.heads / b.kv_heads * b.head_dim;
+        let outs = out.chunks_exact_mut(b.query_width()).skip(first);
+        for (out, heads) in outs.zip(self.sums.chunks_exact(width)) {
+            if let Some(places) = out.get_mut(kv_head * width..(kv_head + 1) * width) {
+                places.copy_from_slice(heads);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Attends with every head of a tile's tokens. `qkv` is (tokens, qkv), `out` (tokens, query width).
+pub(crate) fn attend_tile(
+    weights: &DecoderWeights,
+    kv: &KvLayer,
+    places: &[Place],
+    qkv: &[f32],
+    space: &mut HeadSpace,
+    out: &mut [f32],
+) -> Result<(), ModelError> {
+    let b = &weights.blueprint;
+    for tokens in parts(b, places, TILE_ROWS_MAX) {
+        let part = places.get(tokens.clone()).unwrap_or(&[]);
+        let Some(place) = part.first() else { continue };
+        let span = 0..chunks(part) * ATTENTION_CHUNK;
+        let rows = qkv.get(tokens.start * b.qkv_width()..).unwrap_or(&[]);
+        for kv_head in 0..b.kv_heads {
+            space.fit(part.len() * b.heads / b.kv_heads, b.head_dim);
+            space.gather(b, kv_head, part, rows);
+            space.attend(weights, kv, place.slot, kv_head, span.clone())?;
+            space.finish_into(weights, kv_head, tokens.start, out)?;
+        }
     }
     Ok(())
+}
+
+/// Tokens of one sequence side by side, so many that a key-value head has up to `rows_max` rows.
+fn parts(b: &Blueprint, places: &[Place], rows_max: usize) -> impl Iterator<Item = Range<usize>> {
+    let tokens_max = (rows_max / (b.heads / b.kv_heads)).max(1);
+    let mut first = 0;
+    places.chunk_by(|a, b| a.slot == b.slot).flat_map(move |run| {
+        let (start, end) = (first, first + run.len());
+        first = end;
+        (start..end).step_by(tokens_max).map(move |at| at..end.min(at + tokens_max))
+    })
+}
+
+/// Chunks of positions that some tokens attend to.
+fn chunks(places: &[Place]) -> usize {
+    let last = places.iter().map(|place| place.position).max();
+    last.map_or(0, |position| (position + 1).div_ceil(ATTENTION_CHUNK))
 }

@@ -7,7 +7,7 @@ use super::kv::CpuKv;
 use super::places::{places, wanted};
 use super::row_pass::{gather, sole};
 use super::rows::{Stage, share};
-use super::space::{norm_rows, reserve};
+use super::space::norm_rows;
 use super::work::Task;
 use crate::{Batch, Logits, ModelError};
 
@@ -55,13 +55,13 @@ impl Decoder {
         kv: &mut CpuKv,
     ) -> Result<(), ModelError> {
         let of = self.works.len();
-        let positions = kv.tokens_max();
         for (index, work) in self.works.iter_mut().enumerate() {
-            let part = share(chunk.len(), index, of);
-            let tile = chunk.start + part.start..chunk.start + part.end;
             work.space.places.clear();
-            work.space.places.extend(places(batch).skip(tile.start).take(tile.len()));
-            reserve(&mut work.space.scores, positions);
+            for strip in tile_strips(index, of) {
+                let part = share(chunk.len(), strip, 2 * of);
+                let tile = places(batch).skip(chunk.start + part.start).take(part.len());
+                work.space.places.extend(tile);
+            }
         }
         self.run(Task::TileStart)?;
         for layer in 0..self.weights.layers.len() {
@@ -89,10 +89,17 @@ impl Decoder {
     /// Appends the rows that logits are wanted for to the caller's residual stream.
     fn keep_wanted(&mut self, batch: &Batch, chunk: std::ops::Range<usize>) {
         let hidden = self.weights.blueprint.hidden;
-        let rows = self.works.iter().flat_map(|work| work.space.x.chunks_exact(hidden));
-        let wanted = wanted(batch).skip(chunk.start).take(chunk.len());
-        for (row, _) in rows.zip(wanted).filter(|(_, wanted)| *wanted) {
-            self.rows.x.extend_from_slice(row);
+        let of = self.works.len();
+        for strip in 0..2 * of {
+            let [first, second] = tile_strips(strip.min(2 * of - 1 - strip), of);
+            let part = share(chunk.len(), strip, 2 * of);
+            let before = if strip == second { share(chunk.len(), first, 2 * of).len() } else { 0 };
+            let Some(work) = self.works.get(first) else { continue };
+            let rows = work.space.x.chunks_exact(hidden).skip(before);
+            let wanted = wanted(batch).skip(chunk.start + part.start).take(part.len());
+            for (row, _) in rows.zip(wanted).filter(|(_, wanted)| *wanted) {
+                self.rows.x.extend_from_slice(row);
+            }
         }
     }
 
@@ -132,4 +139,10 @@ impl Decoder {
         let b = &self.weights.blueprint;
         (b.qkv_width(), b.query_width(), b.kv_width())
     }
+}
+
+/// Which strips of a chunk make up a thread's tile, of two for each thread: one from the front and
+/// one from the back, because later tokens have more to attend to.
+fn tile_strips(index: usize, of: usize) -> [usize; 2] {
+    [index, 2 * of - 1 - index]
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use half::f16;
 use half::slice::HalfBitsSliceExt;
-use pricket_simd::Kernels;
+use pricket_simd::{KEY_BLOCK, Kernels};
 
 use crate::blueprint::Blueprint;
 use crate::{KvStorage, ModelError};
@@ -27,14 +27,17 @@ pub enum KvFormat {
     F16,
 }
 
-/// One of keys or values of one slot: (kv heads, positions, head dim).
+/// Values of a key that are narrowed at once.
+const NARROWED: usize = 64;
+
+/// One of keys or values of one slot: (kv heads, positions, head dim), keys in blocks.
 #[derive(Debug)]
 enum Plane {
     F16(Vec<u16>),
     F32(Vec<f32>),
 }
 
-/// What attention reads: the positions of one head, contiguous.
+/// What attention reads: one head.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum HeadView<'a> {
     F16(&'a [f16]),
@@ -73,7 +76,15 @@ impl Plane {
         }
     }
 
-    fn write(&mut self, kernels: &Kernels, at: usize, values: &[f32]) -> Result<(), ModelError> {
+    /// Writes a position's value: one row of a head that begins at `head`.
+    fn write_value(
+        &mut self,
+        kernels: &Kernels,
+        head: usize,
+        position: usize,
+        values: &[f32],
+    ) -> Result<(), ModelError> {
+        let at = head + position * values.len();
         let end = at + values.len();
         match self {
             Self::F16(bits) => {
@@ -84,6 +95,38 @@ impl Plane {
             Self::F32(floats) => {
                 if let Some(out) = floats.get_mut(at..end) {
                     out.copy_from_slice(values);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a position's key into its place in the blocks of a head that begins at `head`.
+    fn write_key(
+        &mut self,
+        kernels: &Kernels,
+        head: usize,
+        position: usize,
+        values: &[f32],
+    ) -> Result<(), ModelError> {
+        let block = head + position / KEY_BLOCK * KEY_BLOCK * values.len();
+        let places = block + position % KEY_BLOCK..block + KEY_BLOCK * values.len();
+        match self {
+            Self::F16(bits) => {
+                let mut places =
+                    bits.get_mut(places).unwrap_or(&mut []).iter_mut().step_by(KEY_BLOCK);
+                for values in values.chunks(NARROWED) {
+                    let mut narrowed = [f16::ZERO; NARROWED];
+                    kernels.narrow(values, narrowed.get_mut(..values.len()).unwrap_or(&mut []))?;
+                    for (value, place) in narrowed.iter().zip(places.by_ref().take(values.len())) {
+                        *place = value.to_bits();
+                    }
+                }
+            }
+            Self::F32(floats) => {
+                let places = floats.get_mut(places).unwrap_or(&mut []).iter_mut();
+                for (place, value) in places.step_by(KEY_BLOCK).zip(values) {
+                    *place = *value;
                 }
             }
         }
@@ -110,8 +153,8 @@ impl KvLayer {
         keys: &[f32],
         values: &[f32],
     ) -> Result<(), ModelError> {
-        let (format, dim, tokens_max) = (self.format, self.head_dim, self.tokens_max);
-        let len = self.kv_heads * tokens_max * dim;
+        let (format, dim, head_len) = (self.format, self.head_dim, self.head_len());
+        let len = self.kv_heads * head_len;
         let Some(slot) = self.slots.get_mut(slot) else {
             return Err(ModelError::CacheSequenceUnknown);
         };
@@ -121,29 +164,28 @@ impl KvLayer {
         });
         let heads = keys.chunks_exact(dim).zip(values.chunks_exact(dim)).enumerate();
         for (head, (key, value)) in heads {
-            let at = (head * tokens_max + position) * dim;
-            planes.keys.write(kernels, at, key)?;
-            planes.values.write(kernels, at, value)?;
+            planes.keys.write_key(kernels, head * head_len, position, key)?;
+            planes.values.write_value(kernels, head * head_len, position, value)?;
         }
         Ok(())
     }
 
-    /// The first `positions` keys and values of a head: (positions, head dim) of each. Empty where
-    /// nothing was written.
-    pub(crate) fn head(
-        &self,
-        slot: usize,
-        kv_head: usize,
-        positions: usize,
-    ) -> (HeadView<'_>, HeadView<'_>) {
+    /// The keys and values of a head, of all positions that it has room for: keys in blocks of
+    /// [`KEY_BLOCK`] positions, (head dim, `KEY_BLOCK`) each, values (positions, head dim). Empty
+    /// where nothing was written.
+    pub(crate) fn head(&self, slot: usize, kv_head: usize) -> (HeadView<'_>, HeadView<'_>) {
+        let len = self.head_len();
         match self.slots.get(slot).and_then(Option::as_ref) {
             Some(planes) => {
-                let at = kv_head * self.tokens_max * self.head_dim;
-                let len = positions.min(self.tokens_max) * self.head_dim;
-                (planes.keys.view(at, len), planes.values.view(at, len))
+                (planes.keys.view(kv_head * len, len), planes.values.view(kv_head * len, len))
             }
             None => (HeadView::F32(&[]), HeadView::F32(&[])),
         }
+    }
+
+    /// Numbers of one head: whole blocks of positions.
+    fn head_len(&self) -> usize {
+        self.tokens_max.next_multiple_of(KEY_BLOCK) * self.head_dim
     }
 }
 
@@ -184,11 +226,6 @@ impl CpuKv {
     pub(crate) fn layer_mut(&mut self, layer: usize) -> Result<&mut KvLayer, ModelError> {
         let layer = self.layers.get_mut(layer).ok_or(ModelError::CacheForeign)?;
         Arc::get_mut(layer).ok_or(ModelError::BufferShared)
-    }
-
-    /// The most positions of a slot.
-    pub(crate) fn tokens_max(&self) -> usize {
-        self.layers.first().map_or(0, |layer| layer.tokens_max)
     }
 
     /// Remembers that positions below `len` of a slot hold something.

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use super::Decoder;
+use super::attention::merge_shares;
 use super::kv::CpuKv;
 use super::places::{places, wanted};
-use super::rows::{Stage, share};
-use super::space::{fit_angles, norm_rows, reserve, rope_rows};
+use super::rows::Stage;
+use super::space::{fit_angles, norm_rows, rope_rows};
 use super::work::{Task, Work};
 use crate::{Batch, ModelError};
 
 impl Decoder {
     /// The whole batch together, the rows of every weight shared.
     pub(super) fn pass_rows(&mut self, batch: &Batch, kv: &mut CpuKv) -> Result<(), ModelError> {
-        self.embed(batch, kv.tokens_max())?;
+        self.embed(batch)?;
         for layer in 0..self.weights.layers.len() {
             self.attention_rows(layer, kv)?;
             self.feed_forward_rows(layer)?;
@@ -28,7 +29,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn embed(&mut self, batch: &Batch, positions: usize) -> Result<(), ModelError> {
+    fn embed(&mut self, batch: &Batch) -> Result<(), ModelError> {
         let b = &self.weights.blueprint;
         let rows = &mut self.rows;
         let queries = Arc::get_mut(&mut rows.queries).ok_or(ModelError::BufferShared)?;
@@ -44,9 +45,6 @@ impl Decoder {
             self.weights.embedding.weight.row_into(place.id as usize, row)?;
         }
         fit_angles(&queries.places, b, b.head_dim / 2, &mut rows.cos, &mut rows.sin);
-        for work in &mut self.works {
-            reserve(&mut work.space.scores, positions);
-        }
         Ok(())
     }
 
@@ -81,12 +79,9 @@ impl Decoder {
         }
         drop(cache);
         self.run(Task::Heads)?;
-        for work in &self.works {
-            let heads = share(b.heads, work.index, work.of);
-            let (column, width) = (heads.start * b.head_dim, heads.len() * b.head_dim);
-            scatter(&work.out, width, &mut self.rows.attended, b.query_width(), column, width);
-        }
         let rows = &mut self.rows;
+        let (places, heads) = (&rows.queries.places, &mut rows.heads);
+        merge_shares(&weights, places, &mut self.works, heads, &mut rows.attended)?;
         sole(&mut rows.acts)?.set(
             kernels,
             &[&parts.output],

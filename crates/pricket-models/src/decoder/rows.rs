@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pricket_simd::{GROUP_ROWS, PackedMatrix, matmul};
 
-use super::attention::attend_heads;
+use super::attention::{HeadSpace, attend_share};
 use super::space::{Acts, Place};
 use super::weights::{DecoderWeights, Linear};
 use super::work::Work;
@@ -46,6 +46,7 @@ pub(crate) struct RowBuffers {
     pub(crate) sin: Vec<f32>,
     pub(crate) acts: Arc<Acts>,
     pub(crate) queries: Arc<Queries>,
+    pub(crate) heads: HeadSpace,
 }
 
 /// A share of one matrix: some of its groups, and where its rows go.
@@ -72,6 +73,7 @@ impl RowBuffers {
             sin: row(blueprint.head_dim / 2),
             acts: Arc::default(),
             queries: Arc::default(),
+            heads: HeadSpace::default(),
         }
     }
 }
@@ -167,24 +169,11 @@ impl Work {
         Ok(weights.kernels.silu_mul(&space.gate, &space.up, &mut self.out)?)
     }
 
-    /// Attends with this share of the heads for every token.
+    /// Attends to this share of the pieces of every token's attention.
     pub(super) fn heads(&mut self) -> Result<(), ModelError> {
-        let weights = &*self.weights;
-        let b = &weights.blueprint;
         let (Some(queries), Some(kv)) = (&self.queries, &self.kv) else { return Ok(()) };
-        let heads = share(b.heads, self.index, self.of);
-        let width = heads.len() * b.head_dim;
-        self.out.resize(queries.places.len() * width, 0.0);
-        if width == 0 {
-            return Ok(());
-        }
-        let rows = queries.qkv.chunks_exact(b.qkv_width());
-        let outs = self.out.chunks_exact_mut(width);
-        for ((place, qkv), out) in queries.places.iter().zip(rows).zip(outs) {
-            let (heads, scores) = (heads.clone(), &mut self.space.scores);
-            attend_heads(weights, kv, *place, qkv, heads, scores, out)?;
-        }
-        Ok(())
+        let share = (self.index, self.of);
+        attend_share(&self.weights, kv, queries, share, &mut self.space.heads, &mut self.out)
     }
 }
 

@@ -5,6 +5,7 @@ use pricket_simd::{ActKind, Activations, Kernels};
 use crate::ModelError;
 use crate::blueprint::Blueprint;
 
+use super::attention::HeadSpace;
 use super::weights::Linear;
 
 /// Where a token of a batch belongs.
@@ -86,8 +87,7 @@ pub(crate) struct Space {
     pub(crate) up: Vec<f32>,
     /// What the activation gives: (tokens, ffn).
     pub(crate) activated: Vec<f32>,
-    /// Attention scores of one head: (positions).
-    pub(crate) scores: Vec<f32>,
+    pub(crate) heads: HeadSpace,
     /// Angles of every token: (tokens, head dim / 2) of each.
     pub(crate) cos: Vec<f32>,
     pub(crate) sin: Vec<f32>,
@@ -123,12 +123,6 @@ pub(crate) fn fit_angles(
     for (place, (cos, sin)) in places.iter().zip(rows) {
         blueprint.rope.angles(place.position, cos, sin);
     }
-}
-
-/// Makes room for the scores of every position that a sequence may ever have, so that none
-/// allocates as it grows.
-pub(crate) fn reserve(scores: &mut Vec<f32>, positions: usize) {
-    scores.reserve(positions.saturating_sub(scores.len()));
 }
 
 /// Normalises every row: (tokens, width) to (tokens, width).

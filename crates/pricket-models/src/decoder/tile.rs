@@ -2,7 +2,7 @@
 
 use pricket_simd::{PackedMatrix, matmul};
 
-use super::attention::attend_heads;
+use super::attention::attend_tile;
 use super::space::{Acts, Space, norm_rows, rope_rows};
 use super::weights::{DecoderWeights, LayerWeights, Linear};
 use super::work::Work;
@@ -33,12 +33,8 @@ impl Work {
         let b = &weights.blueprint;
         let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
         let tokens = space.places.len();
-        let rows = space.qkv.chunks_exact(b.qkv_width());
-        let outs = space.attended.chunks_exact_mut(b.query_width());
-        for ((place, qkv), out) in space.places.iter().zip(rows).zip(outs) {
-            let heads = 0..b.heads;
-            attend_heads(weights, kv, *place, qkv, heads, &mut space.scores, out)?;
-        }
+        let (heads, attended) = (&mut space.heads, &mut space.attended);
+        attend_tile(weights, kv, &space.places, &space.qkv, heads, attended)?;
         space.acts.set(
             weights.kernels,
             &[&parts.output],

@@ -21,6 +21,12 @@ use floats::{float_matmul, float_matvec};
 use integers::{matmul, matvec};
 use quantization::quantize;
 
+/// Attention's rows side by side where there are many, and how many blocks of keys and registers of
+/// values are in flight for each of them: 8 sums, of 16 registers.
+const WIDE_ROWS: (usize, usize, usize) = (4, 1, 1);
+/// The same where there are up to so many.
+const FEW_ROWS: (usize, usize, usize) = (2, 1, 2);
+
 bodies::table!("avx2,fma,f16c");
 
 /// 16 halves as singles.

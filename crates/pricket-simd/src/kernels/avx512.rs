@@ -23,6 +23,12 @@ use floats::{float_matmul, float_matvec};
 use integers::{matmul, matvec};
 use quantization::quantize;
 
+/// Attention's rows side by side where there are many, and how many blocks of keys and registers of
+/// values are in flight for each of them: 16 sums, of 32 registers.
+const WIDE_ROWS: (usize, usize, usize) = (8, 2, 2);
+/// The same where there are up to so many.
+const FEW_ROWS: (usize, usize, usize) = (4, 2, 4);
+
 bodies::table!("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c");
 
 /// 16 halves as singles.

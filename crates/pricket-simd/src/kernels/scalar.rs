@@ -10,6 +10,12 @@ use crate::ops::registers::{Lanes, Registers};
 use crate::ops::{bodies, quantization, reductions};
 use crate::packed::{GROUP_ROWS, Layout, Line, Panel, WeightRun};
 
+/// Attention's rows side by side where there are many, and how many blocks of keys and vectors of
+/// values are in flight for each of them.
+const WIDE_ROWS: (usize, usize, usize) = (4, 1, 1);
+/// The same where there are up to so many.
+const FEW_ROWS: (usize, usize, usize) = (1, 1, 1);
+
 bodies::table!();
 
 /// 16 halves as singles.

@@ -1,12 +1,28 @@
-//! One query head over the keys and values of a sequence.
-#![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
+//! Queries over the keys and values of a sequence.
+//!
+//! Attention is computed in chunks of [`ATTENTION_CHUNK`] positions, each with a softmax of its
+//! own, and the chunks' results are merged in their order (Dao et al., 2022; Milakov and
+//! Gimelshein, 2018). Chunks begin at fixed positions, so it does not matter who computes which: a
+//! token of a prompt and a token on its own, one thread and many give the same bits.
+
+mod body;
+mod merge;
+
+use std::ops::Range;
 
 use half::f16;
 
-use super::reductions::{self, LANES, WAYS, dot, padded};
-use super::registers::Lanes;
-use super::transforms::softmax;
+pub(crate) use body::attend;
+pub(crate) use merge::merge;
+
 use crate::{Kernels, SimdError};
+
+/// Positions that share a softmax. A chunk's keys and values, 32 KiB at a head dimension of 64 in
+/// halves, stay in the first-level cache while the rows pass over them.
+pub const ATTENTION_CHUNK: usize = 128;
+
+/// Positions whose keys are interleaved into a block.
+pub const KEY_BLOCK: usize = 16;
 
 mod sealed {
     pub trait Sealed {}
@@ -20,136 +36,168 @@ pub trait KvElement:
 {
     /// Runs the kernel for this element. Called by [`Kernels::attend`] with checked lengths.
     #[doc(hidden)]
-    fn run(kernels: &Kernels, head: &Head<'_, Self>, scores: &mut [f32], out: &mut [f32]);
+    fn run(
+        kernels: &Kernels,
+        tile: &AttentionTile<'_, Self>,
+        span: Range<usize>,
+        space: &mut AttentionSpace,
+        state: &mut Attended<'_>,
+    );
 }
 
 impl KvElement for f32 {
-    fn run(kernels: &Kernels, head: &Head<'_, Self>, scores: &mut [f32], out: &mut [f32]) {
-        (kernels.table().attend_f32)(head, scores, out);
+    fn run(
+        kernels: &Kernels,
+        tile: &AttentionTile<'_, Self>,
+        span: Range<usize>,
+        space: &mut AttentionSpace,
+        state: &mut Attended<'_>,
+    ) {
+        (kernels.table().attend_f32)(tile, span, space, state);
     }
 }
 
 impl KvElement for f16 {
-    fn run(kernels: &Kernels, head: &Head<'_, Self>, scores: &mut [f32], out: &mut [f32]) {
-        (kernels.table().attend_f16)(head, scores, out);
+    fn run(
+        kernels: &Kernels,
+        tile: &AttentionTile<'_, Self>,
+        span: Range<usize>,
+        space: &mut AttentionSpace,
+        state: &mut Attended<'_>,
+    ) {
+        (kernels.table().attend_f16)(tile, span, space, state);
     }
 }
 
-/// What one query head attends to.
+/// Rows of queries that attend to the same keys and values: tokens of one sequence, and those of
+/// their heads that share a key-value head.
 #[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Head<'a, K> {
-    /// The query: one value per dimension of the head.
-    pub query: &'a [f32],
-    /// Position `p`'s key starts at `p * stride`.
+pub struct AttentionTile<'a, K> {
+    /// (rows, width)
+    pub queries: &'a [f32],
+    /// The head's dimension.
+    pub width: usize,
+    /// To how many positions, from the first one on, each row attends: (rows).
+    pub visible: &'a [usize],
+    /// The keys of all positions from the first one on: blocks of [`KEY_BLOCK`] positions, each
+    /// (width, `KEY_BLOCK`). What a block holds beyond the visible positions counts for nothing.
     pub keys: &'a [K],
-    /// Position `p`'s value starts at `p * stride`.
+    /// The values of all positions from the first one on: (positions, width).
     pub values: &'a [K],
-    /// Elements from one position to the next, at least the head's dimension.
-    pub stride: usize,
-    /// Positions to attend to, at least one.
-    pub positions: usize,
-    /// What scores are multiplied by before the softmax, usually `1 / sqrt(head_dim)`.
+    /// What scores are multiplied by before the softmax, usually `1 / sqrt(width)`.
     pub scale: f32,
 }
 
-impl<'a, K: KvElement> Head<'a, K> {
-    /// A head that attends to as many `positions`, scaled by `1 / sqrt(head_dim)`.
-    pub fn new(
-        query: &'a [f32],
-        keys: &'a [K],
-        values: &'a [K],
-        stride: usize,
-        positions: usize,
-    ) -> Self {
-        let scale = 1.0 / (query.len() as f32).sqrt();
-        Self { query, keys, values, stride, positions, scale }
+/// What rows have attended to so far.
+#[derive(Debug)]
+pub struct Attended<'a> {
+    /// Sums of values, each times its weight: (rows, width).
+    pub sums: &'a mut [f32],
+    /// The greatest score of each row: (rows). It counts for nothing where the total is zero.
+    pub peaks: &'a mut [f32],
+    /// The sum of each row's weights, `exp(score - peak)`: (rows). Zero for a row that has not
+    /// attended to anything.
+    pub totals: &'a mut [f32],
+}
+
+/// Buffers that attention reuses from call to call.
+#[derive(Debug, Clone, Default)]
+pub struct AttentionSpace {
+    /// Some rows of queries, interleaved: (width, rows).
+    queries: Vec<f32>,
+    /// One chunk's sums: (rows, width).
+    sums: Vec<f32>,
+}
+
+impl AttentionSpace {
+    /// Buffers for heads of `width`, which then never grow.
+    pub fn with_width(width: usize) -> Self {
+        let room = || Vec::with_capacity(width.saturating_mul(body::ROWS_MAX));
+        Self { queries: room(), sums: room() }
+    }
+}
+
+impl<K> AttentionTile<'_, K> {
+    /// Rows of queries.
+    pub fn rows(&self) -> usize {
+        self.visible.len()
     }
 
-    /// The same with another scale.
-    #[must_use]
-    pub fn scaled(mut self, scale: f32) -> Self {
-        self.scale = scale;
-        self
-    }
-
-    /// Checks every length against the shapes.
-    pub(crate) fn check(&self, scores: &[f32], out: &[f32]) -> Result<(), SimdError> {
-        let width = self.query.len();
-        if self.positions == 0 || width == 0 {
+    /// Checks every length against the shapes, for positions below `end`.
+    fn check(&self, end: usize, state: &Attended<'_>) -> Result<(), SimdError> {
+        let (rows, width) = (self.rows(), self.width);
+        if rows == 0 || width == 0 {
             return Err(SimdError::Empty { what: "attention" });
         }
-        SimdError::check_len("the output", width, out.len())?;
-        SimdError::check_room("the scores", self.positions, scores.len())?;
-        SimdError::check_room("a position of the cache", width, self.stride)?;
-        let needed = (self.positions - 1)
-            .checked_mul(self.stride)
-            .and_then(|start| start.checked_add(width))
-            .ok_or(SimdError::SizeOverflow { rows: self.positions, cols: self.stride })?;
-        SimdError::check_room("the keys", needed, self.keys.len())?;
-        SimdError::check_room("the values", needed, self.values.len())
+        let overflow = || SimdError::SizeOverflow { rows: rows.max(end), cols: width };
+        let queries = rows.checked_mul(width).ok_or_else(overflow)?;
+        SimdError::check_len("the queries", queries, self.queries.len())?;
+        SimdError::check_len("the sums", queries, state.sums.len())?;
+        SimdError::check_len("the peaks", rows, state.peaks.len())?;
+        SimdError::check_len("the totals", rows, state.totals.len())?;
+        let seen = end.min(self.visible.iter().copied().max().unwrap_or(0));
+        let block = width.checked_mul(KEY_BLOCK).ok_or_else(overflow)?;
+        let keys = seen.div_ceil(KEY_BLOCK).checked_mul(block).ok_or_else(overflow)?;
+        SimdError::check_room("the keys", keys, self.keys.len())?;
+        let values = seen.checked_mul(width).ok_or_else(overflow)?;
+        SimdError::check_room("the values", values, self.values.len())
     }
 }
 
-/// Scores, softmax, weighted sum. `scores` holds exactly one value per position; `widen` loads 16
-/// elements of the cache.
-#[inline(always)]
-pub(crate) fn attend<K: Copy + Default, L: Lanes>(
-    lanes: &L,
-    head: &Head<'_, K>,
-    scores: &mut [f32],
-    out: &mut [f32],
-    widen: impl Fn(&[K; LANES]) -> L::V + Copy,
-) {
-    let width = head.query.len();
-    for (score, key) in scores.iter_mut().zip(head.keys.chunks(head.stride)) {
-        let key = key.get(..width).unwrap_or_default();
-        *score = dot(lanes, head.query, key, widen) * head.scale;
+impl Kernels {
+    /// Attends to the positions of `span` and merges the result into `state`, chunk after chunk.
+    /// `span` begins at a multiple of [`ATTENTION_CHUNK`]; positions that a row does not see, and
+    /// positions beyond a row's last, add nothing to it.
+    ///
+    /// Rows are finished by [`Kernels::finish_attended`] once every span is merged.
+    pub fn attend<K: KvElement>(
+        &self,
+        tile: &AttentionTile<'_, K>,
+        span: Range<usize>,
+        space: &mut AttentionSpace,
+        state: &mut Attended<'_>,
+    ) -> Result<(), SimdError> {
+        tile.check(span.end, state)?;
+        if !span.start.is_multiple_of(ATTENTION_CHUNK) {
+            return Err(SimdError::ShapeUnsupported {
+                what: "the start of a span of positions",
+                found: span.start,
+                want: "a multiple of ATTENTION_CHUNK",
+            });
+        }
+        K::run(self, tile, span, space, state);
+        Ok(())
     }
-    softmax(scores, reductions::max(scores));
-    weighted_sum(lanes, head, scores, out, widen);
-}
 
-/// `out = sum over p of weights[p] * value[p]`, in the order of the positions.
-#[inline(always)]
-fn weighted_sum<K: Copy + Default, L: Lanes>(
-    lanes: &L,
-    head: &Head<'_, K>,
-    weights: &[f32],
-    out: &mut [f32],
-    widen: impl Fn(&[K; LANES]) -> L::V + Copy,
-) {
-    const BLOCK: usize = WAYS * LANES;
-    let wide = out.len() / BLOCK * BLOCK;
-    let (blocks, rest) = out.split_at_mut(wide);
-    for (index, block) in blocks.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-        let start = index * BLOCK;
-        let [mut s0, mut s1, mut s2, mut s3] = [lanes.zero(); WAYS];
-        for (weight, value) in weights.iter().zip(head.values.chunks(head.stride)) {
-            let value = value.get(start..).and_then(|value| value.first_chunk::<BLOCK>());
-            let Some([v0, v1, v2, v3]) = value.and_then(|v| v.as_chunks::<LANES>().0.first_chunk())
-            else {
-                continue; // never: the lengths were checked
-            };
-            let weight = lanes.splat(*weight);
-            s0 = lanes.fma(weight, widen(v0), s0);
-            s1 = lanes.fma(weight, widen(v1), s1);
-            s2 = lanes.fma(weight, widen(v2), s2);
-            s3 = lanes.fma(weight, widen(v3), s3);
+    /// Merges what the same rows attended to in a later span into `state`. Merging a span's result
+    /// into an empty state, or attending with that state, gives the same bits.
+    pub fn merge_attended(
+        &self,
+        state: &mut Attended<'_>,
+        part: &Attended<'_>,
+        width: usize,
+    ) -> Result<(), SimdError> {
+        SimdError::check_len("the part's sums", state.sums.len(), part.sums.len())?;
+        SimdError::check_len("the part's peaks", state.peaks.len(), part.peaks.len())?;
+        SimdError::check_len("the part's totals", state.totals.len(), part.totals.len())?;
+        SimdError::check_len("the totals", state.peaks.len(), state.totals.len())?;
+        let sums = state.peaks.len().saturating_mul(width);
+        SimdError::check_len("the sums", sums, state.sums.len())?;
+        if width > 0 {
+            (self.table().merge_attended)(state, part, width);
         }
-        for (places, sum) in block.as_chunks_mut::<LANES>().0.iter_mut().zip([s0, s1, s2, s3]) {
-            *places = lanes.store(sum);
-        }
+        Ok(())
     }
-    for (index, places) in rest.chunks_mut(LANES).enumerate() {
-        let start = wide + index * LANES;
-        let mut sum = lanes.zero();
-        for (weight, value) in weights.iter().zip(head.values.chunks(head.stride)) {
-            let value = value.get(start..start + places.len()).unwrap_or_default();
-            sum = lanes.fma(lanes.splat(*weight), widen(&padded(value)), sum);
+
+    /// Turns sums into averages: `state.sums` then is what attention gives.
+    pub fn finish_attended(&self, state: &mut Attended<'_>, width: usize) -> Result<(), SimdError> {
+        let sums = state.totals.len().saturating_mul(width);
+        SimdError::check_len("the sums", sums, state.sums.len())?;
+        if width > 0 {
+            for (row, total) in state.sums.chunks_exact_mut(width).zip(&*state.totals) {
+                self.scale(row, 1.0 / total);
+            }
         }
-        for (place, value) in places.iter_mut().zip(lanes.store(sum)) {
-            *place = value;
-        }
+        Ok(())
     }
 }

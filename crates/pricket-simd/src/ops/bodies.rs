@@ -29,15 +29,22 @@ macro_rules! table {
                 widen: wrappers::widen,
                 attend_f16: wrappers::attend_f16,
                 attend_f32: wrappers::attend_f32,
+                merge_attended: wrappers::merge_attended,
             }
         }
 
         mod wrappers {
-            use half::f16;
+            use std::ops::Range;
 
-            use super::{narrow16, open16, registers, widen16};
+            use half::f16;
+            use half::slice::HalfFloatSliceExt as _;
+
+            use super::{FEW_ROWS, WIDE_ROWS, narrow16, open16, registers, widen16};
             use $crate::ops::registers::Lanes as _;
-            use $crate::ops::{Head, RopePairing, attend, reductions, rotation, transforms};
+            use $crate::ops::{
+                Attended, AttentionSpace, AttentionTile, RopePairing, attend, merge, reductions,
+                rotation, transforms,
+            };
 
             $crate::ops::bodies::wrappers! { [$($features)?]
                 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -77,13 +84,35 @@ macro_rules! table {
                 fn widen(x: &[f16], out: &mut [f32]) {
                     transforms::widen(x, out, |bits| widen16(bits));
                 }
-                fn attend_f16(head: &Head<'_, f16>, scores: &mut [f32], out: &mut [f32]) {
-                    let open = |halves: &[f16; 16]| open16(&halves.map(f16::to_bits));
-                    attend(&registers(), head, scores, out, open);
+                fn attend_f16(
+                    tile: &AttentionTile<'_, f16>,
+                    span: Range<usize>,
+                    space: &mut AttentionSpace,
+                    state: &mut Attended<'_>
+                ) {
+                    let open = |halves: &[f16; 16]| {
+                        let bits: &[u16] = halves.reinterpret_cast();
+                        open16(bits.first_chunk().unwrap_or(&[0; 16]))
+                    };
+                    attend::<
+                        { WIDE_ROWS.0 }, { WIDE_ROWS.1 }, { WIDE_ROWS.2 },
+                        { FEW_ROWS.0 }, { FEW_ROWS.1 }, { FEW_ROWS.2 }, _, _
+                    >(&registers(), tile, span, space, state, open);
                 }
-                fn attend_f32(head: &Head<'_, f32>, scores: &mut [f32], out: &mut [f32]) {
+                fn attend_f32(
+                    tile: &AttentionTile<'_, f32>,
+                    span: Range<usize>,
+                    space: &mut AttentionSpace,
+                    state: &mut Attended<'_>
+                ) {
                     let lanes = registers();
-                    attend(&lanes, head, scores, out, |values| lanes.load(values));
+                    attend::<
+                        { WIDE_ROWS.0 }, { WIDE_ROWS.1 }, { WIDE_ROWS.2 },
+                        { FEW_ROWS.0 }, { FEW_ROWS.1 }, { FEW_ROWS.2 }, _, _
+                    >(&lanes, tile, span, space, state, |values| lanes.load(values));
+                }
+                fn merge_attended(state: &mut Attended<'_>, part: &Attended<'_>, width: usize) {
+                    merge(state, part, width);
                 }
             }
         }

@@ -3,7 +3,10 @@
 use std::alloc::System;
 
 use half::f16;
-use pricket_simd::{Activations, Format, Head, Kernels, PackedMatrix, Packer, RopePairing, matmul};
+use pricket_simd::{
+    Activations, Attended, AttentionSpace, AttentionTile, Format, Kernels, PackedMatrix, Packer,
+    RopePairing, matmul,
+};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 use crate::material::{Kind, Random, levels, weights};
@@ -56,8 +59,9 @@ fn count(kernels: &Kernels, format: Format) -> usize {
     let mut act = Activations::with_capacity(20, cols);
     let mut out = vec![0.0f32; 20 * rows];
     let mut head = vec![1.0f32; cols];
-    let cache = vec![f16::ONE; 20 * cols];
-    let (mut scores, mut attended) = (vec![0.0f32; 20], vec![0.0f32; cols]);
+    let cache = vec![f16::ONE; 32 * cols];
+    let mut space = AttentionSpace::with_width(cols);
+    let mut attended = vec![0.0f32; cols];
     let mut best = Vec::with_capacity(40);
     let region = Region::new(GLOBAL);
     for tokens in [20, 1, 7, 1, 20] {
@@ -67,8 +71,17 @@ fn count(kernels: &Kernels, format: Format) -> usize {
         w.row_into(7, &mut head).unwrap();
         kernels.rms_norm(&x[..cols], &x[..cols], 1e-5, &mut head).unwrap();
         kernels.rope(&mut head, &x[..64], &x[..64], RopePairing::Half).unwrap();
-        let view = Head::new(&head, &cache, &cache, cols, 20);
-        kernels.attend(&view, &mut scores, &mut attended).unwrap();
+        let tile = AttentionTile {
+            queries: &head,
+            width: cols,
+            visible: &[20],
+            keys: &cache,
+            values: &cache,
+            scale: 0.1,
+        };
+        let (sums, peaks, totals) = (&mut attended[..], &mut [0.0][..], &mut [0.0][..]);
+        let mut state = Attended { sums, peaks, totals };
+        kernels.attend(&tile, 0..20, &mut space, &mut state).unwrap();
         kernels.softmax(&mut head).unwrap();
         kernels.top_k(&head, 40, &mut best).unwrap();
     }

@@ -9,6 +9,7 @@
 )]
 
 mod allocations;
+mod attention;
 mod formats;
 mod levels;
 mod logits;

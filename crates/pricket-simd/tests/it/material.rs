@@ -129,3 +129,12 @@ pub(crate) fn wide(x: &[f32]) -> Vec<f64> {
 pub(crate) fn bits(x: &[f32]) -> Vec<u32> {
     x.iter().map(|v| v.to_bits()).collect()
 }
+
+/// Holds values to the plain ones, each within `bound` of the larger of its size and one.
+pub(crate) fn close(ours: &[f32], plain: &[f64], bound: f64, what: &str) {
+    assert_eq!(ours.len(), plain.len());
+    for (i, (ours, plain)) in ours.iter().zip(plain).enumerate() {
+        let error = (f64::from(*ours) - plain).abs() / plain.abs().max(1.0);
+        assert!(error <= bound, "{what} {i}: {ours} against {plain}");
+    }
+}

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use half::f16;
 use pricket_simd::{
-    ActKind, Activations, Format, Head, Kernels, PackedMatrix, Packer, RopePairing, SimdError,
-    dequantize_row, matmul,
+    ATTENTION_CHUNK, ActKind, Activations, Attended, AttentionSpace, AttentionTile, Format,
+    Kernels, PackedMatrix, Packer, RopePairing, SimdError, dequantize_row, matmul,
 };
 use proptest::prelude::*;
 
@@ -31,11 +31,6 @@ fn wrong_lengths_are_refused_by_every_vector_operation() {
         k.rope(&mut out, &a[..2], &a[..1], RopePairing::Interleaved),
         k.narrow(&a, &mut halves),
         k.widen(&halves, &mut out),
-        k.attend(&Head::new(&a, &b, &b, 4, 2), &mut [0.0; 2], &mut out),
-        k.attend(&Head::new(&a, &b, &b, 4, 1), &mut [0.0; 0], &mut out),
-        k.attend(&Head::new(&a, &b, &b, 4, 1), &mut [0.0; 1], &mut out[..3]),
-        k.attend(&Head::new(&a, &b, &b, 3, 1), &mut [0.0; 1], &mut out),
-        k.attend(&Head::new(&a, &b, &b[..3], 4, 1), &mut [0.0; 1], &mut out),
     ];
     for (index, result) in refused.into_iter().enumerate() {
         let error = result.expect_err(&format!("operation {index} must refuse"));
@@ -43,10 +38,54 @@ fn wrong_lengths_are_refused_by_every_vector_operation() {
         assert_eq!(error.code(), "simd_length_mismatch");
     }
     assert_eq!(out, [0.0; 4], "a refused operation writes nothing");
-    let head = Head::new(&a, &b, &b, 4, 0);
-    assert!(matches!(k.attend(&head, &mut [], &mut out), Err(SimdError::Empty { .. })));
-    let far = Head::new(&a, &b, &b, usize::MAX, usize::MAX);
-    assert!(k.attend(&far, &mut [], &mut out).is_err());
+}
+
+#[test]
+fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
+    let k = kernels();
+    let queries = [1.0f32; 8];
+    let cache = [1.0f32; 64];
+    let good = AttentionTile {
+        queries: &queries,
+        width: 4,
+        visible: &[3, 4],
+        keys: &cache,
+        values: &cache,
+        scale: 1.0,
+    };
+    let lengths = [
+        AttentionTile { queries: &queries[..7], ..good },
+        AttentionTile { keys: &cache[..63], ..good },
+        AttentionTile { values: &cache[..15], ..good },
+        AttentionTile { visible: &[3, 17], ..good },
+        AttentionTile { visible: &[3, 4, 4], ..good },
+    ];
+    let run = |tile: &AttentionTile<'_, f32>, span, room: [usize; 3]| {
+        let (mut sums, mut peaks, mut totals) = ([0.0; 8], [0.0; 2], [0.0; 2]);
+        let mut state = Attended {
+            sums: &mut sums[..room[0]],
+            peaks: &mut peaks[..room[1]],
+            totals: &mut totals[..room[2]],
+        };
+        let result = k.attend(tile, span, &mut AttentionSpace::default(), &mut state);
+        assert_eq!(result.is_err(), sums == [0.0; 8], "a refused operation writes nothing");
+        result
+    };
+    run(&good, 0..4, [8, 2, 2]).unwrap();
+    for tile in &lengths {
+        let error = run(tile, 0..usize::MAX, [8, 2, 2]).unwrap_err();
+        assert!(matches!(error, SimdError::LengthMismatch { .. }), "{error}");
+    }
+    for room in [[7, 2, 2], [8, 1, 2], [8, 2, 1]] {
+        let error = run(&good, 0..4, room).unwrap_err();
+        assert!(matches!(error, SimdError::LengthMismatch { .. }), "{error}");
+    }
+    let empty = AttentionTile { queries: &[], visible: &[], ..good };
+    assert!(matches!(run(&empty, 0..4, [0, 0, 0]), Err(SimdError::Empty { .. })));
+    let inside = run(&good, ATTENTION_CHUNK - 1..ATTENTION_CHUNK, [8, 2, 2]);
+    assert!(matches!(inside, Err(SimdError::ShapeUnsupported { .. })));
+    let far = AttentionTile { visible: &[usize::MAX; 2], width: usize::MAX, ..good };
+    assert!(run(&far, 0..usize::MAX, [8, 2, 2]).is_err());
 }
 
 #[test]

@@ -1,20 +1,12 @@
 //! Operations on vectors: every level against the definition, and against each other bit by bit.
 
 use half::f16;
-use pricket_simd::{Head, Kernels, Level, RopePairing, SimdError, reference};
+use pricket_simd::{Kernels, Level, RopePairing, SimdError, reference};
 
-use crate::material::{Random, bits, levels, wide};
+use crate::material::{Random, bits, close, levels, wide};
 
 /// Lengths around every multiple of a register.
 const LENGTHS: [usize; 15] = [1, 2, 3, 15, 16, 17, 31, 33, 63, 64, 65, 127, 576, 1025, 4096];
-
-fn close(ours: &[f32], plain: &[f64], bound: f64, what: &str) {
-    assert_eq!(ours.len(), plain.len());
-    for (i, (ours, plain)) in ours.iter().zip(plain).enumerate() {
-        let error = (f64::from(*ours) - plain).abs() / plain.abs().max(1.0);
-        assert!(error <= bound, "{what} {i}: {ours} against {plain}");
-    }
-}
 
 /// Runs `operation` at every level and length; its result must meet the bound and have the same
 /// bits at every level.
@@ -202,59 +194,6 @@ fn halves_convert_exactly_and_round_to_even() {
             kernels.narrow(&x, &mut halves).unwrap();
             for (x, half) in x.iter().zip(&halves) {
                 assert_eq!(half.to_bits(), f16::from_f32(*x).to_bits(), "{x}");
-            }
-        }
-    }
-}
-
-/// One head over `positions`, through the kernels and by the definition.
-fn attention(
-    kernels: &Kernels,
-    width: usize,
-    positions: usize,
-    half: bool,
-) -> (Vec<f32>, Vec<f64>) {
-    let stride = width + 3;
-    let mut random = Random::new((width * 1000 + positions) as u64);
-    let query: Vec<f32> = random.bells(width).iter().map(|v| v * 3.0).collect();
-    let keys: Vec<f16> = random.bells(positions * stride).into_iter().map(f16::from_f32).collect();
-    let values: Vec<f16> =
-        random.bells(positions * stride).into_iter().map(f16::from_f32).collect();
-    let rows = |x: &[f16]| -> Vec<Vec<f64>> {
-        x.chunks(stride).map(|row| row[..width].iter().map(|v| v.to_f64()).collect()).collect()
-    };
-    let scale = 1.0 / (width as f32).sqrt();
-    let plain = reference::attend(&wide(&query), &rows(&keys), &rows(&values), f64::from(scale));
-    let mut out = vec![f32::NAN; width];
-    let mut scores = vec![f32::NAN; positions + 2];
-    if half {
-        let head = Head::new(&query, &keys, &values, stride, positions);
-        kernels.attend(&head, &mut scores, &mut out).unwrap();
-    } else {
-        let keys: Vec<f32> = keys.iter().map(|v| v.to_f32()).collect();
-        let values: Vec<f32> = values.iter().map(|v| v.to_f32()).collect();
-        let head = Head::new(&query, &keys, &values, stride, positions).scaled(scale);
-        kernels.attend(&head, &mut scores, &mut out).unwrap();
-    }
-    let total: f32 = scores[..positions].iter().sum();
-    assert!((total - 1.0).abs() < 1e-4, "the scores hold the weights afterwards: {total}");
-    assert!(scores[positions].is_nan(), "scores beyond the positions are not written");
-    (out, plain)
-}
-
-#[test]
-fn attention_over_every_head_size_and_length() {
-    let scalar = Kernels::at(Level::Scalar).unwrap();
-    for width in [1, 8, 16, 24, 64, 80, 96, 128, 160, 256] {
-        for positions in [1, 2, 3, 17, 130] {
-            for half in [true, false] {
-                let (first, _) = attention(scalar, width, positions, half);
-                for kernels in levels() {
-                    let (ours, plain) = attention(kernels, width, positions, half);
-                    let what = format!("{} width {width} positions {positions}", kernels.level());
-                    close(&ours, &plain, 3e-6, &what);
-                    assert_eq!(bits(&ours), bits(&first), "{what}");
-                }
             }
         }
     }

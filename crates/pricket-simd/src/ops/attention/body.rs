@@ -1,0 +1,290 @@
+//! A tile of queries over a span of positions: scores, softmax, weighted sums, chunk after chunk.
+#![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
+
+use std::ops::Range;
+
+use super::merge::merge_row;
+use super::{ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK};
+use crate::ops::exponential::exp;
+use crate::ops::reductions::{self, LANES, padded};
+use crate::ops::registers::Lanes;
+
+/// The most rows that a level computes side by side.
+pub(super) const ROWS_MAX: usize = 8;
+
+/// One chunk's scores, and then its weights, of rows side by side.
+type Scores = [[f32; ATTENTION_CHUNK]; ROWS_MAX];
+
+/// Attends to the positions of `span`. Rows go in groups of `WIDE`, or of `FEW` where no more are
+/// left; `BLOCKS` blocks of keys and `VECTORS` registers of values are in flight for each row, so
+/// many for a wide group (`_W`) and so many for one of few (`_F`).
+#[inline(always)]
+pub(crate) fn attend<
+    const WIDE: usize,
+    const BLOCKS_W: usize,
+    const VECTORS_W: usize,
+    const FEW: usize,
+    const BLOCKS_F: usize,
+    const VECTORS_F: usize,
+    K: Copy + Default,
+    L: Lanes,
+>(
+    lanes: &L,
+    tile: &AttentionTile<'_, K>,
+    span: Range<usize>,
+    space: &mut AttentionSpace,
+    state: &mut Attended<'_>,
+    open: impl Fn(&[K; LANES]) -> L::V + Copy,
+) {
+    let mut scores = [[0.0; ATTENTION_CHUNK]; ROWS_MAX];
+    let rows = tile.visible.len();
+    let mut first = 0;
+    while first < rows {
+        let (span, scores) = (span.clone(), &mut scores);
+        if rows - first > FEW {
+            let group = first..rows.min(first + WIDE);
+            attend_rows::<WIDE, BLOCKS_W, VECTORS_W, K, L>(
+                lanes, tile, group, span, space, scores, state, open,
+            );
+            first += WIDE;
+        } else {
+            attend_rows::<FEW, BLOCKS_F, VECTORS_F, K, L>(
+                lanes,
+                tile,
+                first..rows,
+                span,
+                space,
+                scores,
+                state,
+                open,
+            );
+            first += FEW;
+        }
+    }
+}
+
+/// Up to `ROWS` rows; where there are fewer, the last one is computed again in the free places.
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "one call, split only for its constants")]
+fn attend_rows<
+    const ROWS: usize,
+    const BLOCKS: usize,
+    const VECTORS: usize,
+    K: Copy + Default,
+    L: Lanes,
+>(
+    lanes: &L,
+    tile: &AttentionTile<'_, K>,
+    rows: Range<usize>,
+    span: Range<usize>,
+    space: &mut AttentionSpace,
+    scores: &mut Scores,
+    state: &mut Attended<'_>,
+    open: impl Fn(&[K; LANES]) -> L::V + Copy,
+) {
+    let width = tile.width;
+    let row_of = |r: usize| (rows.start + r).min(rows.end - 1);
+    interleave::<ROWS, K>(tile, row_of, &mut space.queries);
+    space.sums.resize(ROWS * width, 0.0);
+    let (mut seen, mut last) = ([0; ROWS], 0);
+    for (r, seen) in seen.iter_mut().enumerate() {
+        *seen = tile.visible.get(row_of(r)).copied().unwrap_or(0).min(span.end);
+        last = last.max(*seen);
+    }
+    for start in (span.start..last).step_by(ATTENTION_CHUNK) {
+        let positions = (last - start).min(ATTENTION_CHUNK);
+        let keys = tile.keys.get(start * width..).unwrap_or_default();
+        score::<ROWS, BLOCKS, K, L>(lanes, &space.queries, keys, width, positions, scores, open);
+        let mut softened = [(0.0, 0.0); ROWS];
+        for (r, softened) in softened.iter_mut().enumerate() {
+            let own = seen[r].saturating_sub(start).min(positions);
+            *softened = soften(&mut scores[r], own, positions);
+        }
+        let values = tile.values.get(start * width..(start + positions) * width);
+        let values = values.unwrap_or_default();
+        mix::<ROWS, VECTORS, K, L>(lanes, scores, values, width, &mut space.sums, open);
+        for (r, row) in rows.clone().enumerate() {
+            let at = row * width..(row + 1) * width;
+            let (Some(sums), Some(more)) =
+                (state.sums.get_mut(at), space.sums.get(r * width..(r + 1) * width))
+            else {
+                return; // never: the lengths were checked
+            };
+            let (peak, total) = (&mut state.peaks[row], &mut state.totals[row]);
+            merge_row((sums, peak, total), (more, softened[r].0, softened[r].1));
+        }
+    }
+}
+
+/// Queries times the scale, dimension by dimension: (width, `ROWS`).
+#[inline(always)]
+fn interleave<const ROWS: usize, K>(
+    tile: &AttentionTile<'_, K>,
+    row_of: impl Fn(usize) -> usize,
+    out: &mut Vec<f32>,
+) {
+    let width = tile.width;
+    out.resize(ROWS * width, 0.0);
+    for r in 0..ROWS {
+        let row = row_of(r);
+        let query = tile.queries.get(row * width..(row + 1) * width).unwrap_or_default();
+        for (places, value) in out.as_chunks_mut::<ROWS>().0.iter_mut().zip(query) {
+            places[r] = *value * tile.scale;
+        }
+    }
+}
+
+/// Scores of every row against `positions` keys, and against what fills the last block.
+#[inline(always)]
+fn score<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
+    lanes: &L,
+    queries: &[f32],
+    keys: &[K],
+    width: usize,
+    positions: usize,
+    scores: &mut Scores,
+    open: impl Fn(&[K; LANES]) -> L::V + Copy,
+) {
+    const { assert!(KEY_BLOCK == LANES) }
+    let blocks = positions.div_ceil(KEY_BLOCK);
+    let mut block = 0;
+    while block < blocks {
+        let rest = keys.get(block * width * KEY_BLOCK..).unwrap_or_default();
+        if blocks - block >= BLOCKS {
+            score_blocks::<ROWS, BLOCKS, K, L>(lanes, queries, rest, width, block, scores, open);
+            block += BLOCKS;
+        } else {
+            score_blocks::<ROWS, 1, K, L>(lanes, queries, rest, width, block, scores, open);
+            block += 1;
+        }
+    }
+}
+
+/// Scores against `BLOCKS` blocks of keys: one sum for each row and key, in the order of the
+/// dimensions.
+#[inline(always)]
+fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
+    lanes: &L,
+    queries: &[f32],
+    keys: &[K],
+    width: usize,
+    first: usize,
+    scores: &mut Scores,
+    open: impl Fn(&[K; LANES]) -> L::V + Copy,
+) {
+    let (lines, _) = keys.as_chunks::<LANES>();
+    let (queries, _) = queries.as_chunks::<ROWS>();
+    let queries = queries.get(..width).unwrap_or_default();
+    let mut block: [&[[K; LANES]]; BLOCKS] = [&[]; BLOCKS];
+    for (b, block) in block.iter_mut().enumerate() {
+        *block = lines.get(b * width..(b + 1) * width).unwrap_or_default();
+    }
+    let mut sums = [[lanes.zero(); BLOCKS]; ROWS];
+    if block.iter().any(|lines| lines.len() != queries.len()) {
+        return; // never: the lengths were checked
+    }
+    for (d, query) in queries.iter().enumerate() {
+        let mut keys = [lanes.zero(); BLOCKS];
+        for (key, block) in keys.iter_mut().zip(&block) {
+            *key = open(&block[d]);
+        }
+        for (sums, query) in sums.iter_mut().zip(query) {
+            let query = lanes.splat(*query);
+            for (sum, key) in sums.iter_mut().zip(keys) {
+                *sum = lanes.fma(query, key, *sum);
+            }
+        }
+    }
+    for (row, sums) in scores.iter_mut().zip(sums) {
+        let (places, _) = row.as_chunks_mut::<LANES>();
+        for (places, sum) in places.iter_mut().skip(first).zip(sums) {
+            *places = lanes.store(sum);
+        }
+    }
+}
+
+/// Turns the first `own` scores of a row into weights `exp(score - peak)` and the others, up to
+/// `positions`, into zeros. Returns the peak and the sum of the weights.
+#[inline(always)]
+fn soften(row: &mut [f32; ATTENTION_CHUNK], own: usize, positions: usize) -> (f32, f32) {
+    let filled = positions.next_multiple_of(LANES).min(ATTENTION_CHUNK);
+    let row = row.get_mut(..filled).unwrap_or_default();
+    let (mine, others) = row.split_at_mut(own.min(filled));
+    others.fill(f32::NEG_INFINITY);
+    if mine.is_empty() {
+        row.fill(0.0);
+        return (f32::NEG_INFINITY, 0.0);
+    }
+    let peak = reductions::max(mine);
+    let mut sums = [0.0f32; LANES];
+    for lanes in row.as_chunks_mut::<LANES>().0 {
+        for (value, sum) in lanes.iter_mut().zip(&mut sums) {
+            *value = exp(*value - peak);
+            *sum += *value;
+        }
+    }
+    (peak, reductions::lane_sum(sums))
+}
+
+/// `sums[row] = sum over the positions of weight * value`, in the order of the positions.
+#[inline(always)]
+fn mix<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: Lanes>(
+    lanes: &L,
+    weights: &Scores,
+    values: &[K],
+    width: usize,
+    sums: &mut [f32],
+    open: impl Fn(&[K; LANES]) -> L::V + Copy,
+) {
+    let mut column = 0;
+    while column + VECTORS * LANES <= width {
+        mix_columns::<ROWS, VECTORS, K, L>(lanes, weights, values, width, column, sums, open);
+        column += VECTORS * LANES;
+    }
+    while column < width {
+        mix_columns::<ROWS, 1, K, L>(lanes, weights, values, width, column, sums, open);
+        column += LANES;
+    }
+}
+
+/// `VECTORS * 16` columns of the weighted sums, or, where the row ends before, what is left.
+#[inline(always)]
+fn mix_columns<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: Lanes>(
+    lanes: &L,
+    weights: &Scores,
+    values: &[K],
+    width: usize,
+    column: usize,
+    sums: &mut [f32],
+    open: impl Fn(&[K; LANES]) -> L::V + Copy,
+) {
+    let mut acc = [[lanes.zero(); VECTORS]; ROWS];
+    let rows = values.chunks_exact(width).take(ATTENTION_CHUNK).enumerate();
+    for (position, value) in rows {
+        let value = value.get(column..).unwrap_or_default();
+        let (lines, tail) = value.as_chunks::<LANES>();
+        let mut opened = [lanes.zero(); VECTORS];
+        match lines.first_chunk::<VECTORS>() {
+            Some(lines) => {
+                for (opened, line) in opened.iter_mut().zip(lines) {
+                    *opened = open(line);
+                }
+            }
+            None => opened = [open(&padded(tail)); VECTORS],
+        }
+        for (acc, weights) in acc.iter_mut().zip(weights) {
+            let weight = lanes.splat(weights[position]);
+            for (sum, value) in acc.iter_mut().zip(opened) {
+                *sum = lanes.fma(weight, value, *sum);
+            }
+        }
+    }
+    for (row, acc) in sums.chunks_exact_mut(width).zip(acc) {
+        let places = row.get_mut(column..).unwrap_or_default();
+        for (places, sum) in places.chunks_mut(LANES).zip(acc) {
+            for (place, value) in places.iter_mut().zip(lanes.store(sum)) {
+                *place = value;
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Attention: every level against the definition, and against itself however the work is cut.
+
+use std::ops::Range;
+
+use half::f16;
+use pricket_simd::{
+    ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, Kernels, KvElement, Level,
+    reference,
+};
+
+use crate::material::{Random, bits, close, levels, wide};
+
+/// Scores here have a size of about 3, and the products of up to 256 dimensions are added one after
+/// the other: each may err by a few units in the last place of that, and the softmax passes it on.
+const BOUND: f64 = 1e-5;
+
+/// Queries, keys and values, as numbers that halves can hold.
+struct Scene {
+    width: usize,
+    queries: Vec<f32>,
+    visible: Vec<usize>,
+    /// (positions, width)
+    keys: Vec<f16>,
+    values: Vec<f16>,
+}
+
+/// Rows that see 1, 2, ... positions fewer than there are, as the tokens of a prompt do.
+fn scene(width: usize, rows: usize, positions: usize) -> Scene {
+    let mut random = Random::new((width * 100_000 + rows * 10_000 + positions) as u64);
+    let halves = |values: Vec<f32>| values.into_iter().map(f16::from_f32).collect();
+    Scene {
+        width,
+        queries: random.bells(rows * width).iter().map(|v| v * 3.0).collect(),
+        visible: (0..rows).map(|r| positions.saturating_sub((rows - 1 - r) / 2).max(1)).collect(),
+        keys: halves(random.bells(positions * width)),
+        values: halves(random.bells(positions * width)),
+    }
+}
+
+/// Keys as the kernels want them; what fills the last block is not a number.
+fn blocks<K: Copy>(keys: &[K], width: usize, filler: K) -> Vec<K> {
+    let positions = keys.len() / width;
+    let mut out = vec![filler; positions.div_ceil(KEY_BLOCK) * KEY_BLOCK * width];
+    for (position, key) in keys.chunks(width).enumerate() {
+        for (d, value) in key.iter().enumerate() {
+            let block = position / KEY_BLOCK * width * KEY_BLOCK;
+            out[block + d * KEY_BLOCK + position % KEY_BLOCK] = *value;
+        }
+    }
+    out
+}
+
+/// Attends span after span, all rows or some of them, each span into a state of its own where
+/// `apart`.
+fn attend<K: KvElement>(
+    kernels: &Kernels,
+    scene: &Scene,
+    (keys, values): (&[K], &[K]),
+    rows: Range<usize>,
+    spans: &[Range<usize>],
+    apart: bool,
+) -> Vec<f32> {
+    let width = scene.width;
+    let tile = AttentionTile {
+        queries: &scene.queries[rows.start * width..rows.end * width],
+        width,
+        visible: &scene.visible[rows.clone()],
+        keys,
+        values,
+        scale: 1.0 / (width as f32).sqrt(),
+    };
+    let mut space = AttentionSpace::default();
+    let count = rows.len();
+    let (mut sums, mut peaks) = (vec![f32::NAN; count * width], vec![f32::NAN; count]);
+    let mut totals = vec![0.0; count];
+    let mut state = Attended { sums: &mut sums, peaks: &mut peaks, totals: &mut totals };
+    for span in spans {
+        if apart {
+            let (mut sums, mut peaks) = (vec![f32::NAN; count * width], vec![f32::NAN; count]);
+            let mut totals = vec![0.0; count];
+            let mut part = Attended { sums: &mut sums, peaks: &mut peaks, totals: &mut totals };
+            kernels.attend(&tile, span.clone(), &mut space, &mut part).unwrap();
+            kernels.merge_attended(&mut state, &part, width).unwrap();
+        } else {
+            kernels.attend(&tile, span.clone(), &mut space, &mut state).unwrap();
+        }
+    }
+    kernels.finish_attended(&mut state, width).unwrap();
+    sums
+}
+
+fn defined(scene: &Scene) -> Vec<f64> {
+    let width = scene.width;
+    let numbers = |x: &[f16], count: usize| -> Vec<Vec<f64>> {
+        x.chunks(width).take(count).map(|row| row.iter().map(|v| v.to_f64()).collect()).collect()
+    };
+    let scale = 1.0 / (width as f64).sqrt();
+    let rows = scene.queries.chunks(width).zip(&scene.visible);
+    rows.flat_map(|(query, &seen)| {
+        let (keys, values) = (numbers(&scene.keys, seen), numbers(&scene.values, seen));
+        reference::attend(&wide(query), &keys, &values, scale)
+    })
+    .collect()
+}
+
+#[test]
+fn every_level_agrees_with_the_definition_and_with_every_other_to_the_bit() {
+    let scalar = Kernels::at(Level::Scalar).unwrap();
+    for width in [1, 8, 16, 24, 64, 80, 96, 128, 160, 256] {
+        for (rows, positions) in [(1, 1), (3, 2), (4, 17), (5, 130), (8, 33), (11, 300), (24, 129)]
+        {
+            let scene = scene(width, rows, positions);
+            let plain = defined(&scene);
+            let all = 0..rows;
+            let whole: [Range<usize>; 1] = [0..positions];
+            let keys = blocks(&scene.keys, width, f16::NAN);
+            let floats = |x: &[f16]| -> Vec<f32> { x.iter().map(|v| v.to_f32()).collect() };
+            let (wide_keys, wide_values) = (floats(&keys), floats(&scene.values));
+            let halves = (&keys[..], &scene.values[..]);
+            let singles = (&wide_keys[..], &wide_values[..]);
+            let first = attend(scalar, &scene, halves, all.clone(), &whole, false);
+            for kernels in levels() {
+                let what = format!("{} width {width} rows {rows}/{positions}", kernels.level());
+                let ours = attend(kernels, &scene, halves, all.clone(), &whole, false);
+                close(&ours, &plain, BOUND, &what);
+                assert_eq!(bits(&ours), bits(&first), "{what}");
+                let ours = attend(kernels, &scene, singles, all.clone(), &whole, false);
+                assert_eq!(bits(&ours), bits(&first), "singles that halves hold: {what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn neither_the_cut_of_rows_nor_that_of_positions_changes_a_bit() {
+    let (width, rows, positions) = (64, 13, 3 * ATTENTION_CHUNK + 40);
+    let scene = scene(width, rows, positions);
+    let keys = blocks(&scene.keys, width, f16::INFINITY);
+    let cache = (&keys[..], &scene.values[..]);
+    let whole: [Range<usize>; 1] = [0..positions];
+    let chunks: Vec<Range<usize>> = (0..positions)
+        .step_by(ATTENTION_CHUNK)
+        .map(|start| start..start + ATTENTION_CHUNK)
+        .collect();
+    for kernels in levels() {
+        let together = attend(kernels, &scene, cache, 0..rows, &whole, false);
+        for apart in [false, true] {
+            let cut = attend(kernels, &scene, cache, 0..rows, &chunks, apart);
+            assert_eq!(bits(&cut), bits(&together), "{} apart {apart}", kernels.level());
+        }
+        for size in [1, 2, 3, 4, 5, 8] {
+            let starts = (0..rows).step_by(size);
+            let cut: Vec<f32> = starts
+                .flat_map(|start| {
+                    let part = start..rows.min(start + size);
+                    attend(kernels, &scene, cache, part, &chunks, true)
+                })
+                .collect();
+            assert_eq!(bits(&cut), bits(&together), "{} rows by {size}", kernels.level());
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_number_stays_so() {
+    for kernels in levels() {
+        let mut scene = scene(32, 4, 200);
+        scene.queries[5] = f32::NAN;
+        let keys = blocks(&scene.keys, 32, f16::ZERO);
+        let spans: [Range<usize>; 1] = [0..200];
+        let out = attend(kernels, &scene, (&keys[..], &scene.values[..]), 0..4, &spans, false);
+        assert!(out[..32].iter().all(|v| v.is_nan()), "the row of the NaN");
+        assert!(out[32..].iter().all(|v| v.is_finite()), "the others");
+    }
+}
