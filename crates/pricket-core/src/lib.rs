@@ -4,8 +4,9 @@
 //! a model, a provider or a tool depend on this crate and not on `pricket`.
 //!
 //! Key types: [`CompletionRequest`] goes in, an `AsyncStream` of [`CompletionChunk`] comes out of a
-//! [`CompletionProvider`]; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from
-//! a kernel to an HTTP body.
+//! [`CompletionProvider`]; [`ProviderRegistry`] finds one by name; [`ModelInfo`] says what it is, can
+//! and costs; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from a kernel to
+//! an HTTP body.
 //!
 //! 1. Build a request: `CompletionRequest::chat(vec![Message::user("hi")])`.
 //! 2. Give it to a provider: `provider.complete(request)`.
@@ -22,26 +23,37 @@ mod sampling;
 mod chunk;
 mod usage;
 
+mod capability;
+mod price;
 mod info;
+mod ledger;
 mod provider;
+mod registry;
 
 mod correlation;
 mod error;
 mod one_or_many;
 mod byte_size;
 mod progress;
+mod suggestion;
+mod limits;
 
 pub use byte_size::{ByteSize, ByteSizeError};
+pub use capability::{Capabilities, Capability};
 pub use chunk::{CompletionChunk, FinishReason, TokenLogprob};
 pub use correlation::CorrelationId;
 pub use error::{CoreError, ErrorKind, ErrorReport};
-pub use info::{Capabilities, ModelInfo};
+pub use info::ModelInfo;
+pub use ledger::{UsageLedger, UsageTotal};
 pub use message::{Message, Role, ToolCall, ToolSpec};
 pub use one_or_many::OneOrMany;
+pub use price::{MicroDollars, Price, PriceDate};
 pub use progress::{ProgressEvent, ProgressStage};
 pub use provider::CompletionProvider;
+pub use registry::{ProviderRegistry, ProviderTable, RegisteredProvider, Registration};
 pub use request::{CompletionRequest, Prompt};
 pub use sampling::{EffectiveSampling, SamplingParams};
+pub use suggestion::{nearest_name, nearest_names};
 pub use usage::{Completion, Timings, Usage};
 
 /// The text of a [`CompletionChunk`]: up to 24 bytes without an allocation, any length with one.

@@ -66,9 +66,9 @@ impl CompletionRequest {
         }
     }
 
-    /// Continues a conversation.
-    pub fn chat(messages: Vec<Message>) -> Self {
-        Self::new(Prompt::Messages(messages))
+    /// Continues a conversation: an array of messages or a vector.
+    pub fn chat(messages: impl Into<Vec<Message>>) -> Self {
+        Self::new(Prompt::Messages(messages.into()))
     }
 
     /// Continues a text as it stands, without a chat template.
@@ -76,9 +76,9 @@ impl CompletionRequest {
         Self::new(Prompt::Raw(text.into()))
     }
 
-    /// Continues token ids as they stand.
-    pub fn ids(ids: Vec<u32>) -> Self {
-        Self::new(Prompt::Ids(ids))
+    /// Continues token ids as they stand: an array, a slice or a vector.
+    pub fn ids(ids: impl Into<Vec<u32>>) -> Self {
+        Self::new(Prompt::Ids(ids.into()))
     }
 
     /// Sets the sampling knobs.
@@ -99,6 +99,25 @@ impl CompletionRequest {
     #[must_use]
     pub fn stop<S: Into<String>>(mut self, stop: impl IntoIterator<Item = S>) -> Self {
         self.stop = OneOrMany::from_iter_opt(stop.into_iter().map(Into::into));
+        self
+    }
+
+    /// Shows these tools to the model, in the place of any set before.
+    #[must_use]
+    pub fn tools(mut self, tools: impl IntoIterator<Item = ToolSpec>) -> Self {
+        self.tools = tools.into_iter().collect();
+        self
+    }
+
+    /// Gives the chat template these variables beside those set before: an array of pairs, a
+    /// vector of them, a map.
+    #[must_use]
+    pub fn template_kwargs<K: Into<String>, V: Into<Value>>(
+        mut self,
+        kwargs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let pairs = kwargs.into_iter().map(|(name, value)| (name.into(), value.into()));
+        self.template_kwargs.extend(pairs);
         self
     }
 }

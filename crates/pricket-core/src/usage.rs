@@ -18,7 +18,17 @@ pub struct Usage {
 impl Usage {
     /// Prompt and completion together.
     pub fn total_tokens(&self) -> usize {
-        self.prompt_tokens + self.completion_tokens
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+
+    /// Both summed, kind by kind; a sum stops at the largest number there is.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),
+        }
     }
 }
 

@@ -170,15 +170,14 @@ fn model_info(
 ) -> ModelInfo {
     let name = options.name.clone().or_else(|| spec.name.clone());
     ModelInfo {
-        name: name.unwrap_or_else(|| spec.architecture.clone()),
         architecture: Some(spec.architecture.clone()),
         context_length: Some(context),
         vocab_size: Some(spec.vocab_size),
         capabilities: Capabilities {
             chat: text.template().is_some(),
             tools: text.shows_tools(),
-            vision: false,
-            embeddings: false,
+            ..Capabilities::default()
         },
+        ..ModelInfo::new(name.unwrap_or_else(|| spec.architecture.clone()))
     }
 }

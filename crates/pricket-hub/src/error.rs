@@ -1,12 +1,14 @@
 //! What can go wrong between a name and a file, each case one sentence.
 
 mod kind;
+mod wording;
 
 use std::path::PathBuf;
 
 use pricket_core::{ByteSize, ErrorReport};
 
 use crate::Source;
+use wording::{chained, did_you_mean, quoted, room, told};
 
 /// What can go wrong when a name is resolved, fetched, listed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,51 @@ pub enum HubError {
         name: String,
         /// The rule that it breaks.
         reason: String,
+    },
+    /// A rule that cannot be used.
+    #[error("the rule for `{pattern}` cannot be used: {reason}")]
+    RuleRefused {
+        /// Its pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Rules that lead in a circle, or further than anybody follows.
+    #[error("the rules lead `{name}` nowhere: {}; take one of them out", chained(chain))]
+    RulesEndless {
+        /// What was asked for.
+        name: String,
+        /// It, and what each rule made of it.
+        chain: Vec<String>,
+    },
+    /// Rules that make something of a name which means nothing.
+    #[error("the rules make `{name}` `{target}`, and {source}")]
+    RuleTarget {
+        /// What was asked for.
+        name: String,
+        /// What the rules made of it.
+        target: String,
+        /// What is wrong with that.
+        source: Box<HubError>,
+    },
+    /// Model data that cannot be used.
+    #[error("the model data in {origin} cannot be used: {reason}")]
+    CatalogMalformed {
+        /// Where it came from.
+        origin: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A model that a provider runs elsewhere.
+    #[error(
+        "`{provider}/{model}` is a model that {provider} runs, and this build runs models of this \
+         machine only; if you mean a repository of the hub, write `hf:{provider}/{model}`"
+    )]
+    RemoteUnsupported {
+        /// The provider.
+        provider: String,
+        /// Its model.
+        model: String,
     },
     /// No file at a path.
     #[error("there is no file or folder at {}", path.display())]
@@ -267,36 +314,4 @@ impl HubError {
             _ => Self::Io { action, path, source },
         }
     }
-}
-
-fn did_you_mean(nearest: &[String]) -> String {
-    if nearest.is_empty() {
-        "; `pricket list` shows the known names, and `hf:org/repo/file` or a path works too".into()
-    } else {
-        format!("; did you mean {}?", quoted(nearest))
-    }
-}
-
-fn quoted(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => names.concat(),
-    }
-}
-
-fn room(need: Option<ByteSize>, free: Option<ByteSize>) -> String {
-    match (need, free) {
-        (Some(need), Some(free)) => format!(" ({need} needed, {free} free)"),
-        (Some(need), None) => format!(" ({need} needed)"),
-        _ => String::new(),
-    }
-}
-
-fn told(failures: &[(Source, HubError)]) -> String {
-    if failures.is_empty() {
-        return "no source is configured for it".into();
-    }
-    let told: Vec<String> = failures.iter().map(|(from, why)| format!("{from}: {why}")).collect();
-    told.join("; ")
 }

@@ -13,7 +13,10 @@ use crate::{HubError, ModelRef, repository, wheel};
 pub(crate) fn fetch(settings: &Settings, reporter: &mut Reporter) -> Result<PathBuf, HubError> {
     let name = reporter.name().to_owned();
     reporter.begin(ProgressStage::Resolving, &name, None)?;
-    let (reference, _) = ModelRef::parse(&name, &settings.registry)?;
+    let reference = settings.meaning(&name)?.reference;
+    if let ModelRef::Remote { provider, model } = reference {
+        return Err(HubError::RemoteUnsupported { provider, model });
+    }
     if let Some(path) = locate(settings, &reference)? {
         return Ok(path);
     }
@@ -50,7 +53,7 @@ pub(crate) fn fetch(settings: &Settings, reporter: &mut Reporter) -> Result<Path
 /// The configured sources that can have it, in their order.
 pub(crate) fn sources(settings: &Settings, reference: &ModelRef) -> Vec<Source> {
     let has = |source: &Source| match reference {
-        ModelRef::Path(_) => false,
+        ModelRef::Path(_) | ModelRef::Remote { .. } => false,
         ModelRef::Hub(_) => *source == Source::Hub,
         ModelRef::Alias(alias) => *source == Source::Hub || alias.wheel.is_some(),
     };

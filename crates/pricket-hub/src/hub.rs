@@ -9,8 +9,9 @@ use pricket_stream::AsyncStream;
 use crate::inventory::{self, InstalledModel, Removed};
 use crate::locate::locate;
 use crate::progress::Reporter;
+use crate::resolver::Meaning;
 use crate::settings::{HubBuilder, Settings};
-use crate::{HubError, ModelRef, Registry, Resolution, fetch};
+use crate::{HubError, ModelCatalog, Registry, Resolution, fetch};
 
 /// Turns names into files. Cheap to clone; it holds settings and no state, so any number of them
 /// may work on the same caches.
@@ -37,16 +38,16 @@ impl Hub {
 
     /// What a name means and where it would come from. It looks at the disk, never at the network.
     pub fn resolve(&self, name: &str) -> Result<Resolution, HubError> {
-        let (reference, rule) = ModelRef::parse(name, &self.settings.registry)?;
+        let Meaning { reference, rule, steps } = self.settings.meaning(name)?;
         let cached = locate(&self.settings, &reference)?;
         let sources = fetch::sources(&self.settings, &reference);
-        Ok(Resolution { name: name.to_owned(), reference, rule, cached, sources })
+        let info = self.settings.resolver().info(&reference).cloned();
+        Ok(Resolution { name: name.to_owned(), steps, reference, rule, info, cached, sources })
     }
 
     /// Where a model is on this machine, if it is.
     pub fn locate(&self, name: &str) -> Result<Option<PathBuf>, HubError> {
-        let (reference, _) = ModelRef::parse(name, &self.settings.registry)?;
-        locate(&self.settings, &reference)
+        locate(&self.settings, &self.settings.meaning(name)?.reference)
     }
 
     /// Fetches a model unless it is here, on a thread of its own. The last event is `Finished` with
@@ -74,9 +75,14 @@ impl Hub {
         inventory::remove(&self.settings, name)
     }
 
-    /// The aliases that it knows.
+    /// The aliases and rules that it knows.
     pub fn registry(&self) -> &Registry {
         &self.settings.registry
+    }
+
+    /// What it knows of models.
+    pub fn catalog(&self) -> &ModelCatalog {
+        &self.settings.catalog
     }
 
     /// The folder in the hub's layout.

@@ -162,10 +162,11 @@ fn folders(dir: &Path) -> Result<Vec<String>, HubError> {
 
 /// Takes a model away from every cache that has it.
 pub(crate) fn remove(settings: &Settings, name: &str) -> Result<Removed, HubError> {
-    let (reference, _) = ModelRef::parse(name, &settings.registry)?;
+    let reference = settings.meaning(name)?.reference;
     let mut removed = Removed { name: name.to_owned(), paths: Vec::new(), bytes: 0 };
     let wanted = match &reference {
         ModelRef::Path(path) => return Err(HubError::OutsideCache { path: path.clone() }),
+        ModelRef::Remote { .. } => return Err(HubError::NotInstalled { name: name.to_owned() }),
         ModelRef::Hub(wanted) => wanted.clone(),
         ModelRef::Alias(alias) => {
             let store = Store::new(&settings.own_cache, alias);

@@ -1,10 +1,11 @@
-//! From a model's name to a file on this machine: aliases, the resolver, downloads with progress,
-//! and the caches they go to.
+//! From a model's name to a file on this machine: aliases, rules, the resolver, model data, downloads
+//! with progress, and the caches they go to.
 //!
 //! It does not know what is in a model file, and it draws nothing: progress is a stream of events.
 //!
 //! Key types: [`Hub`] resolves, pulls, lists and removes; [`ModelRef`] is what a name means;
-//! [`Registry`] holds the [`Alias`]es; [`HubError`] is one sentence for each way to fail.
+//! [`Registry`] holds the [`Alias`]es and [`ResolutionRule`]s; [`ModelCatalog`] says what models
+//! are, can and cost; [`HubError`] is one sentence for each way to fail.
 //!
 //! 1. `let hub = Hub::from_env()?;` reads the variables that Python's `huggingface_hub` reads.
 //! 2. `hub.resolve("smollm2:135m")?.explain()` says what a name means and where it would come from.
@@ -23,8 +24,13 @@ mod settings;
 
 mod alias;
 mod registry;
+mod rule;
+mod pattern;
+mod glob;
+mod catalog;
 mod reference;
-mod suggestion;
+mod resolver;
+mod step;
 mod resolution;
 
 mod locate;
@@ -49,10 +55,14 @@ mod error;
 mod limits;
 
 pub use alias::{Alias, Wheel};
+pub use catalog::{ModelCatalog, ModelQuery};
 pub use error::HubError;
 pub use hub::Hub;
 pub use inventory::{InstalledModel, Origin, Removed};
+pub use pattern::Pattern;
 pub use reference::{HubRef, ModelRef, Rule};
 pub use registry::Registry;
 pub use resolution::Resolution;
+pub use rule::{Condition, ResolutionRule};
 pub use settings::{HubBuilder, Source};
+pub use step::{Step, Verdict};

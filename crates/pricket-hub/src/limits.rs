@@ -69,8 +69,33 @@ pub(crate) const PIP_SILENCE_MAX: Duration = Duration::from_mins(15);
 /// Folders below a snapshot that a listing descends into; repositories rarely have two.
 pub(crate) const SNAPSHOT_DEPTH_MAX: u32 = 6;
 
-/// How far a mistyped name may be from a suggestion, as a share of its length: one typo in three.
-pub(crate) const SUGGESTION_SHARE: usize = 3;
+/// Rules of one registry: each is asked about every name, and a configuration file has a handful.
+pub(crate) const RULES_MAX: usize = 1024;
 
-/// Suggestions for a mistyped name; more is a list and no hint.
-pub(crate) const SUGGESTIONS_MAX: usize = 3;
+/// Names that one name leads to by rules, itself included: more is a mistake and no intention.
+pub(crate) const RULE_STEPS_MAX: usize = 8;
+
+/// Bytes of a rule's pattern: the longest repository with the longest file fits.
+pub(crate) const PATTERN_BYTES_MAX: usize = 1536;
+
+/// Bytes of a rule's target: the same. What its groups add is bound by [`REFERENCE_BYTES_MAX`].
+pub(crate) const RULE_TARGET_BYTES_MAX: usize = 1536;
+
+/// Conditions of one rule.
+pub(crate) const RULE_CONDITIONS_MAX: usize = 16;
+
+/// Bytes of a compiled regex, and of the cache with which it is run: expressions for names take a
+/// few KiB, `(\w{100}){100}` takes megabytes. Time is linear in the name whatever the expression.
+pub(crate) const REGEX_BYTES_MAX: usize = 256 << 10;
+
+/// Brackets within brackets of a regex; the parser recurses for each.
+pub(crate) const REGEX_DEPTH_MAX: u32 = 32;
+
+/// Bytes of a file of model data: ten thousand rows of four hundred bytes.
+pub(crate) const CATALOG_BYTES_MAX: u64 = 4 << 20;
+
+/// Models of one catalog: the largest marketplaces list a few thousand.
+pub(crate) const CATALOG_MODELS_MAX: usize = 10_000;
+
+/// Bytes of a provider's model's name; the longest ones have about sixty.
+pub(crate) const MODEL_NAME_BYTES_MAX: usize = 128;

@@ -15,6 +15,7 @@ pub(crate) fn locate(
 ) -> Result<Option<PathBuf>, HubError> {
     match reference {
         ModelRef::Path(path) => Ok(Some(path.clone()).filter(|path| path.exists())),
+        ModelRef::Remote { .. } => Ok(None),
         ModelRef::Hub(wanted) => RepoCache::new(&settings.hub_cache, &wanted.repo).find(wanted),
         ModelRef::Alias(alias) => {
             if let Some(path) = in_models_dir(settings, alias) {
@@ -39,7 +40,7 @@ impl ModelRef {
         match self {
             Self::Alias(alias) => Some(alias.into()),
             Self::Hub(wanted) => Some(wanted.clone()),
-            Self::Path(_) => None,
+            Self::Path(_) | Self::Remote { .. } => None,
         }
     }
 }

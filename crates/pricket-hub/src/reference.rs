@@ -4,7 +4,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use pricket_core::ModelInfo;
+
+use crate::catalog::check_model_name;
 use crate::limits::{REFERENCE_BYTES_MAX, REPO_NAME_BYTES_MAX};
+use crate::resolver::Resolver;
 use crate::{Alias, HubError, Registry};
 
 /// What a model's name means.
@@ -17,6 +21,13 @@ pub enum ModelRef {
     Hub(HubRef),
     /// A file or folder of this machine.
     Path(PathBuf),
+    /// A model that a provider runs elsewhere, `openai/gpt-4o`.
+    Remote {
+        /// The provider, as the model data calls it.
+        provider: String,
+        /// Its model.
+        model: String,
+    },
 }
 
 /// A repository of the hub, or a file of it.
@@ -44,6 +55,13 @@ pub enum Rule {
     AliasFamily,
     /// A file or folder of this name exists.
     PathExists,
+    /// It is `provider/model`, of a provider that the model data knows.
+    ProviderModel,
+    /// Only one provider of the model data has a model of this name.
+    ProviderName,
+    /// It is none of these, but one alias is nearer to it than all others, and the caller allowed
+    /// that.
+    Nearest,
 }
 
 impl fmt::Display for Rule {
@@ -54,32 +72,43 @@ impl fmt::Display for Rule {
             Self::AliasName => "it is an alias",
             Self::AliasFamily => "it is a family with one alias",
             Self::PathExists => "a file or folder of this name exists",
+            Self::ProviderModel => "it names a provider and its model",
+            Self::ProviderName => "it is the name of one provider's model",
+            Self::Nearest => "one alias is nearest to it",
         })
     }
 }
 
 impl ModelRef {
-    /// Reads a name. The rules, in order: `hf:` names the hub; what is written as a path (`/`,
-    /// `./`, `../`, or ending in `.gguf` or `.safetensors`) is one; an alias; a family with one
-    /// alias; an existing path. It looks at the disk for the last one only, and never at the
-    /// network.
+    /// Reads a name. The registry's own rules come first. Then, in order: `hf:` names the hub; what
+    /// is written as a path (`/`, `./`, `../`, or ending in `.gguf` or `.safetensors`) is one; an
+    /// alias; a family with one alias; an existing path; a provider and its model. It looks at the
+    /// disk only to see what exists, and never at the network.
     pub fn parse(text: &str, registry: &Registry) -> Result<(Self, Rule), HubError> {
+        let meaning = Resolver::plain(registry).resolve(text)?;
+        Ok((meaning.reference, meaning.rule))
+    }
+}
+
+impl Resolver<'_> {
+    /// What a name means by the fixed rules alone.
+    pub(crate) fn fixed(&self, text: &str) -> Result<(ModelRef, Rule), HubError> {
         if text.is_empty() || text.len() > REFERENCE_BYTES_MAX {
             return Err(malformed(text, "it is empty or longer than 4096 bytes"));
         }
         if let Some(hub) = text.strip_prefix("hf:") {
             let hub = parse_hub(hub).map_err(|reason| malformed(text, reason))?;
-            return Ok((Self::Hub(hub), Rule::HubPrefix));
+            return Ok((ModelRef::Hub(hub), Rule::HubPrefix));
         }
         if is_path_like(text) {
-            return Ok((Self::Path(PathBuf::from(text)), Rule::PathLike));
+            return Ok((ModelRef::Path(PathBuf::from(text)), Rule::PathLike));
         }
-        if let Some(alias) = registry.get(text) {
-            return Ok((Self::Alias(alias.clone()), Rule::AliasName));
+        if let Some(alias) = self.registry.get(text) {
+            return Ok((ModelRef::Alias(alias.clone()), Rule::AliasName));
         }
-        let family: Vec<&Alias> = registry.family(text).collect();
+        let family: Vec<&Alias> = self.registry.family(text).collect();
         match family.as_slice() {
-            [alias] => return Ok((Self::Alias((*alias).clone()), Rule::AliasFamily)),
+            [alias] => return Ok((ModelRef::Alias((*alias).clone()), Rule::AliasFamily)),
             [] => {}
             several => {
                 return Err(HubError::NameAmbiguous {
@@ -89,9 +118,47 @@ impl ModelRef {
             }
         }
         if Path::new(text).exists() {
-            return Ok((Self::Path(PathBuf::from(text)), Rule::PathExists));
+            return Ok((ModelRef::Path(PathBuf::from(text)), Rule::PathExists));
         }
-        Err(HubError::NameUnknown { name: clip(text), nearest: suggestions(text, registry) })
+        if let Some(remote) = self.remote(text)? {
+            return Ok(remote);
+        }
+        if self.surroundings.nearest_allowed
+            && let Some(alias) = self.registry.nearest_alias(text)
+        {
+            return Ok((ModelRef::Alias(alias.clone()), Rule::Nearest));
+        }
+        Err(HubError::NameUnknown { name: clip(text), nearest: suggestions(text, self.registry) })
+    }
+
+    /// A provider's model: `provider/model` for any model of a known provider, or a bare name of
+    /// the model data.
+    fn remote(&self, text: &str) -> Result<Option<(ModelRef, Rule)>, HubError> {
+        let known = |info: &ModelInfo| ModelRef::Remote {
+            provider: info.provider.clone().unwrap_or_default(),
+            model: info.name.clone(),
+        };
+        if let Some((provider, model)) = text.split_once('/') {
+            let named = |own: &&str| own.eq_ignore_ascii_case(provider);
+            let Some(provider) = self.catalog.providers().find(named) else { return Ok(None) };
+            if let Some(info) = self.catalog.remote(provider, model) {
+                return Ok(Some((known(info), Rule::ProviderModel)));
+            }
+            let reason = "a provider's model has 1 to 128 bytes, none of them a space";
+            check_model_name(model).map_err(|_| malformed(text, reason))?;
+            let (provider, model) = (provider.to_owned(), model.to_owned());
+            return Ok(Some((ModelRef::Remote { provider, model }, Rule::ProviderModel)));
+        }
+        let named = self.catalog.find_all(text).into_iter().filter(|info| info.provider.is_some());
+        let named: Vec<&ModelInfo> = named.collect();
+        match named.as_slice() {
+            [] => Ok(None),
+            [info] => Ok(Some((known(info), Rule::ProviderName))),
+            several => Err(HubError::NameAmbiguous {
+                name: clip(text),
+                candidates: several.iter().map(|info| info.full_name()).collect(),
+            }),
+        }
     }
 }
 
@@ -109,6 +176,7 @@ impl fmt::Display for ModelRef {
             Self::Alias(alias) => f.write_str(&alias.name),
             Self::Hub(hub) => hub.fmt(f),
             Self::Path(path) => path.display().fmt(f),
+            Self::Remote { provider, model } => write!(f, "{provider}/{model}"),
         }
     }
 }
@@ -138,7 +206,7 @@ impl From<&Alias> for HubRef {
     }
 }
 
-fn is_path_like(text: &str) -> bool {
+pub(crate) fn is_path_like(text: &str) -> bool {
     let ends = |suffix: &str| Path::new(text).extension().is_some_and(|end| end == suffix);
     let begins = ["/", "./", "../", "~"].iter().any(|start| text.starts_with(start));
     begins || matches!(text, "." | "..") || ends("gguf") || ends("safetensors")
@@ -225,7 +293,7 @@ fn malformed(text: &str, reason: &'static str) -> HubError {
 }
 
 /// An error quotes a name; a name may be a pasted book.
-fn clip(text: &str) -> String {
+pub(crate) fn clip(text: &str) -> String {
     let mut short: String = text.chars().take(120).collect();
     if short.len() < text.len() {
         short.push_str("...");

@@ -1,20 +1,24 @@
-//! The aliases that a hub knows, all or none registered at a time.
+//! The aliases and rules that a hub knows, all or none added at a time.
 
-use crate::HubError;
+use pricket_core::{nearest_name, nearest_names};
+
 use crate::alias::{Alias, well_known};
+use crate::limits::RULES_MAX;
 use crate::reference::{check_file, check_repo, check_revision};
-use crate::suggestion::nearest;
+use crate::rule::CheckedRule;
+use crate::{HubError, ResolutionRule};
 
-/// A set of aliases in which every name means one file. It is plain owned data: build it, give it
-/// to a hub, and readers never see a half-made one.
+/// A set of aliases in which every name means one file, and the user's rules on top of them. It is
+/// plain owned data: build it, give it to a hub, and readers never see a half-made one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registry {
     aliases: Vec<Alias>,
+    rules: Vec<CheckedRule>,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { aliases: well_known() }
+        Self { aliases: well_known(), rules: Vec::new() }
     }
 }
 
@@ -26,7 +30,7 @@ impl Registry {
 
     /// No alias at all.
     pub fn empty() -> Self {
-        Self { aliases: Vec::new() }
+        Self { aliases: Vec::new(), rules: Vec::new() }
     }
 
     /// Adds an alias. Errors: a name that is taken, a malformed name, repository, file or hash.
@@ -90,7 +94,54 @@ impl Registry {
 
     /// Names that look like a mistyped one, nearest first.
     pub fn nearest(&self, name: &str) -> Vec<String> {
-        nearest(name, self.aliases.iter().flat_map(Alias::names))
+        nearest_names(name, self.aliases.iter().flat_map(Alias::names))
+    }
+
+    /// The alias with a name nearer to a mistyped one than every other name.
+    pub(crate) fn nearest_alias(&self, name: &str) -> Option<&Alias> {
+        self.get(&nearest_name(name, self.aliases.iter().flat_map(Alias::names))?)
+    }
+
+    /// Adds a rule. Errors: a malformed pattern, a target that uses what the pattern does not
+    /// capture, more rules than a registry holds.
+    pub fn try_add_rule(&mut self, rule: ResolutionRule) -> Result<(), HubError> {
+        self.try_add_rules([rule])
+    }
+
+    /// Adds rules, all or, where one of them is refused, none.
+    pub fn try_add_rules(
+        &mut self,
+        rules: impl IntoIterator<Item = ResolutionRule>,
+    ) -> Result<(), HubError> {
+        let mut new = Vec::new();
+        for rule in rules {
+            if self.rules.len() + new.len() >= RULES_MAX {
+                let pattern = rule.pattern.text().chars().take(120).collect();
+                let reason = format!("a registry holds at most {RULES_MAX} rules");
+                return Err(HubError::RuleRefused { pattern, reason });
+            }
+            new.push(CheckedRule::new(rule)?);
+        }
+        self.rules.append(&mut new);
+        Ok(())
+    }
+
+    /// Takes every rule out for which `drop` says so, and returns them.
+    pub fn remove_rules(&mut self, drop: impl Fn(&ResolutionRule) -> bool) -> Vec<ResolutionRule> {
+        let (gone, kept) =
+            std::mem::take(&mut self.rules).into_iter().partition(|checked| drop(&checked.rule));
+        self.rules = kept;
+        let gone: Vec<CheckedRule> = gone;
+        gone.into_iter().map(|checked| checked.rule).collect()
+    }
+
+    /// Every rule, in the order in which they were added.
+    pub fn rules(&self) -> impl Iterator<Item = &ResolutionRule> {
+        self.rules.iter().map(|checked| &checked.rule)
+    }
+
+    pub(crate) fn checked_rules(&self) -> &[CheckedRule] {
+        &self.rules
     }
 
     fn check_free(&self, alias: &Alias) -> Result<(), HubError> {

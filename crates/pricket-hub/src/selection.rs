@@ -1,6 +1,7 @@
 //! Which of a repository's files make a model.
 
 use crate::HubError;
+use crate::glob::stars;
 
 /// What to fetch, or to find in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub(crate) fn choose(
     wanted: Option<&str>,
 ) -> Result<Selection, HubError> {
     if let Some(pattern) = wanted {
-        return only(repo, files.iter().filter(|file| fits(pattern, file)), pattern);
+        return only(repo, files.iter().filter(|file| stars(pattern, file).is_some()), pattern);
     }
     let at_root = |file: &&String| !file.contains('/');
     let weights = weights(files.iter().filter(at_root));
@@ -85,22 +86,4 @@ fn weights<'a>(files: impl Iterator<Item = &'a String>) -> Vec<&'a String> {
 
 fn has_end(file: &str, end: &str) -> bool {
     std::path::Path::new(file).extension().is_some_and(|have| have.eq_ignore_ascii_case(end))
-}
-
-/// Whether a name fits a pattern in which `*` stands for any run of characters. Greedy from the
-/// left with one point to come back to, so linear in each star.
-fn fits(pattern: &str, name: &str) -> bool {
-    let Some((head, rest)) = pattern.split_once('*') else { return pattern == name };
-    let Some(mut name) = name.strip_prefix(head) else { return false };
-    let mut pieces = rest.split('*').peekable();
-    while let Some(piece) = pieces.next() {
-        if pieces.peek().is_none() {
-            return name.ends_with(piece);
-        }
-        match name.find(piece) {
-            Some(at) => name = name.get(at + piece.len()..).unwrap_or_default(),
-            None => return false,
-        }
-    }
-    true
 }

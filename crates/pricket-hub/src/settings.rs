@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::limits::{CONNECT_TIMEOUT, SILENCE_TIMEOUT, TOKEN_BYTES_MAX};
-use crate::{Hub, HubError, Registry};
+use crate::resolver::{Meaning, Resolver, Surroundings};
+use crate::{Hub, HubError, ModelCatalog, Registry};
 
 /// Where files may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +54,20 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) silence_timeout: Duration,
     pub(crate) registry: Registry,
+    pub(crate) catalog: ModelCatalog,
+    pub(crate) surroundings: Surroundings,
+}
+
+impl Settings {
+    pub(crate) fn resolver(&self) -> Resolver<'_> {
+        let (registry, catalog) = (&self.registry, &self.catalog);
+        Resolver { registry, catalog, surroundings: &self.surroundings }
+    }
+
+    /// What a name means.
+    pub(crate) fn meaning(&self, name: &str) -> Result<Meaning, HubError> {
+        self.resolver().resolve(name)
+    }
 }
 
 /// Says how a [`Hub`] works; [`HubBuilder::build`] makes it.
@@ -85,6 +100,8 @@ impl Default for HubBuilder {
                 connect_timeout: CONNECT_TIMEOUT,
                 silence_timeout: SILENCE_TIMEOUT,
                 registry: Registry::well_known(),
+                catalog: ModelCatalog::builtin(),
+                surroundings: Surroundings::default(),
             },
         }
     }
@@ -200,9 +217,35 @@ impl HubBuilder {
         self
     }
 
-    /// The aliases.
+    /// The aliases and rules.
     pub fn registry(mut self, registry: Registry) -> Self {
         self.rest.registry = registry;
+        self
+    }
+
+    /// The model data: which providers there are, and what conditions of rules ask about.
+    pub fn catalog(mut self, catalog: ModelCatalog) -> Self {
+        self.rest.catalog = catalog;
+        self
+    }
+
+    /// The features that conditions of rules find to be there.
+    pub fn features<S: Into<String>>(mut self, features: impl IntoIterator<Item = S>) -> Self {
+        self.rest.surroundings.features = features.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says whether an environment variable is set, for conditions of rules; without this the real
+    /// environment is asked.
+    pub fn variables(mut self, is_set: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        self.rest.surroundings.is_set = Arc::new(is_set);
+        self
+    }
+
+    /// Whether a mistyped name may be taken for the one alias nearest to it; else it is an error
+    /// that suggests it.
+    pub fn allow_nearest(mut self, allowed: bool) -> Self {
+        self.rest.surroundings.nearest_allowed = allowed;
         self
     }
 

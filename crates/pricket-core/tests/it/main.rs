@@ -7,14 +7,20 @@
 )]
 
 mod byte_size;
+mod capability;
 mod chunk;
 mod correlation;
 mod error;
+mod info;
+mod ledger;
 mod message;
 mod one_or_many;
+mod price;
 mod progress;
+mod registry;
 mod request;
 mod sampling;
+mod suggestion;
 mod usage;
 
 use serde::Serialize;

@@ -17,9 +17,14 @@ impl HubError {
             Self::NameAmbiguous { .. }
             | Self::NameMalformed { .. }
             | Self::AliasRefused { .. }
+            | Self::RuleRefused { .. }
+            | Self::RulesEndless { .. }
             | Self::OutsideCache { .. }
             | Self::AccessDenied { .. } => ErrorKind::InvalidRequest,
-            Self::CacheUnknown | Self::PipMissing { .. } => ErrorKind::Unsupported,
+            Self::CacheUnknown | Self::PipMissing { .. } | Self::RemoteUnsupported { .. } => {
+                ErrorKind::Unsupported
+            }
+            Self::RuleTarget { source, .. } => source.kind(),
             Self::Unreachable { .. } | Self::Interrupted { .. } | Self::PipFailed { .. } => {
                 ErrorKind::Network
             }
@@ -28,7 +33,8 @@ impl HubError {
             Self::RemoteMalformed { .. }
             | Self::HashMismatch { .. }
             | Self::SizeMismatch { .. }
-            | Self::WheelMalformed { .. } => ErrorKind::Malformed,
+            | Self::WheelMalformed { .. }
+            | Self::CatalogMalformed { .. } => ErrorKind::Malformed,
             Self::DiskFull { .. } => ErrorKind::TooLarge,
             Self::Io { .. } => ErrorKind::Io,
             Self::SourcesExhausted { failures, .. } => {
@@ -45,6 +51,11 @@ impl HubError {
             Self::NameAmbiguous { .. } => "model_ambiguous",
             Self::NameMalformed { .. } => "model_name_malformed",
             Self::AliasRefused { .. } => "alias_refused",
+            Self::RuleRefused { .. } => "rule_refused",
+            Self::RulesEndless { .. } => "rules_endless",
+            Self::RuleTarget { source, .. } => source.code(),
+            Self::CatalogMalformed { .. } => "model_data_malformed",
+            Self::RemoteUnsupported { .. } => "remote_unsupported",
             Self::PathMissing { .. } => "path_missing",
             Self::NotCached { .. } => "not_cached",
             Self::NotInstalled { .. } => "not_installed",

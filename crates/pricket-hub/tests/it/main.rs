@@ -11,10 +11,12 @@ mod server;
 
 mod aliases;
 mod caches;
+mod catalog;
 mod children;
 mod downloads;
 mod failures;
 mod hostile;
 mod names;
 mod repositories;
+mod rules;
 mod wheels;
