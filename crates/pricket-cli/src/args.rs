@@ -2,18 +2,24 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 mod answer;
+mod config;
 mod debug;
 mod model;
 mod store;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
-pub(crate) use answer::{AnswerArgs, ChatArgs, RunArgs};
+use clap::{Parser, Subcommand};
+
+pub(crate) use answer::{ChatArgs, RunArgs};
+pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 pub(crate) use debug::{
     DebugArgs, DebugCommand, DetokenizeArgs, LogitsArgs, RenderArgs, TokenizeArgs,
 };
-pub(crate) use model::{BackendName, BenchArgs, InspectArgs, ModelArgs, SourceArgs};
+pub(crate) use model::{BenchArgs, InspectArgs, SourceArgs};
 pub(crate) use store::{ListArgs, PullArgs, RmArgs};
+
+use crate::config::{Flags, Logging};
 
 const AFTER_HELP: &str = "\
 MODEL is an alias (smollm2:135m), a file on the Hugging Face hub (hf:ORG/REPO[@REV]/FILE), or a path
@@ -31,11 +37,13 @@ Exit codes:
 Environment:
   HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE
                    as the Hugging Face tools read them
+  PRICKET_CONFIG   the configuration file; empty reads none
   PRICKET_MODELS   a folder of model files that is looked into first
   PRICKET_CACHE    where files that came out of Python packages are kept
   PRICKET_PIP      the pip command [default: python3 -m pip]
   PRICKET_SIMD     forces the instruction set: scalar, avx2, avx512vnni
   PRICKET_HISTORY  where `chat` keeps its history; empty keeps none
+  PRICKET_...      any other setting: `pricket config example` names its variable
   RUST_LOG         log filter, such as pricket_hub=debug; logs go to stderr
   NO_COLOR         turns colours off";
 
@@ -43,26 +51,29 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(name = "pricket", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Cli {
-    /// How to write logs to stderr [default: text where RUST_LOG is set, else none]
-    #[arg(long, value_enum, value_name = "FORMAT", global = true)]
-    pub(crate) log: Option<LogFormat>,
+    /// The configuration file [default: what `pricket config path` tells]
+    #[arg(long, value_name = "FILE", global = true, display_order = 900)]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    _logging: Flags<Logging>,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    // Lines for people.
-    Text,
-    // One JSON object a line.
-    Json,
-}
-
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    // What needs a configuration without mistakes.
+    #[command(flatten)]
+    Task(Task),
+    /// Tell what is configured, and where
+    Config(ConfigArgs),
+}
+
+/// The work of this program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
     /// Answer one prompt
     Run(RunArgs),
     /// Talk with a model

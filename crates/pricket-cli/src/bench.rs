@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use pricket::models::{self, LogitsWanted, ModelError, ModelSpec};
+use pricket::models::{self, Backend, LogitsWanted, ModelError, ModelSpec};
 use pricket::simd::{Kernels, default_threads};
 use serde::Serialize;
 
-use crate::args::{BackendName, BenchArgs};
+use crate::args::BenchArgs;
+use crate::config::{BACKEND, Config};
 use crate::error::CliError;
 use crate::forward::{Forward, most_likely};
 use crate::interrupt::Interrupt;
@@ -51,11 +52,13 @@ struct Spread {
 /// Measures loading, prefill and decode.
 pub(crate) fn bench(
     args: &BenchArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
-    let options = load::options(args.backend, args.threads);
-    let path = locate::locate(&args.source, terminal, interrupt)?;
+    let options = load::options(config);
+    let model = config.model(args.model.as_deref())?;
+    let path = locate::locate(model, config, terminal, interrupt)?;
     let started = Instant::now();
     let opened = models::open(&path, &options, &mut |_| {})?;
     let load_seconds = started.elapsed().as_secs_f64();
@@ -82,10 +85,10 @@ pub(crate) fn bench(
         }
     }
     let report = Report {
-        model: args.source.model.clone(),
-        backend: format!("{:?}", args.backend).to_lowercase(),
-        simd: simd(args.backend)?,
-        threads: args.threads.unwrap_or_else(default_threads),
+        model: model.to_owned(),
+        backend: config.text(&BACKEND).unwrap_or_default().to_owned(),
+        simd: simd(options.backend)?,
+        threads: options.threads.unwrap_or_else(default_threads),
         prompt_tokens: args.prompt,
         generated_tokens: args.generate,
         depth: args.depth,
@@ -106,10 +109,10 @@ pub(crate) fn bench(
 }
 
 /// The instruction set of our own kernels; candle chooses for itself.
-fn simd(backend: BackendName) -> Result<String, CliError> {
+fn simd(backend: Backend) -> Result<String, CliError> {
     match backend {
-        BackendName::Cpu => Ok(Kernels::detect().map_err(ModelError::from)?.level().to_string()),
-        BackendName::Candle | BackendName::CandleF32 => Ok("candle's own".to_owned()),
+        Backend::Cpu => Ok(Kernels::detect().map_err(ModelError::from)?.level().to_string()),
+        _ => Ok("candle's own".to_owned()),
     }
 }
 

@@ -4,14 +4,18 @@ mod command;
 mod conversation;
 mod editor;
 
-use pricket::core::{ByteSize, CompletionProvider, Message, SamplingParams};
+use pricket::core::{ByteSize, CompletionProvider, Message};
 use pricket::engine::Engine;
 
 use self::command::Command;
 use self::conversation::Conversation;
 use self::editor::{Input, Line};
+
+pub(crate) use self::editor::history_path;
+
 use crate::answer::{self, Form};
-use crate::args::{AnswerArgs, ChatArgs};
+use crate::args::ChatArgs;
+use crate::config::{Config, SYSTEM};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::terminal::Terminal;
@@ -26,20 +30,19 @@ enum Next {
 
 /// Talks until the person leaves.
 pub(crate) fn chat(
-    args: ChatArgs,
+    args: &ChatArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
-    let answering = args.answer;
-    let sampling: SamplingParams = answering.sampling.params();
-    sampling.validate().map_err(|error| CliError::Usage(error.to_string()))?;
-    let engine = load::engine(&answering.model, terminal, interrupt)?;
-    let mut input = Input::open()?;
+    config.sampling().validate().map_err(|error| CliError::Usage(error.to_string()))?;
+    let engine = load::engine(config.model(args.model.as_deref())?, config, terminal, interrupt)?;
+    let mut input = Input::open(config)?;
     if input.is_editor() {
         terminal.note(format_args!("{}: /help tells the commands", engine.info().name));
     }
-    let conversation = Conversation::new(answering.system.as_deref());
-    let mut session = Session { engine, answering, conversation };
+    let conversation = Conversation::new(config.text(&SYSTEM));
+    let mut session = Session { engine, config, conversation };
     // Ctrl-C stops an answer; pressed again, at the answer or at the empty line after it, it
     // leaves.
     let mut stopped = false;
@@ -60,13 +63,13 @@ pub(crate) fn chat(
     }
 }
 
-struct Session {
+struct Session<'a> {
     engine: Engine,
-    answering: AnswerArgs,
+    config: &'a Config,
     conversation: Conversation,
 }
 
-impl Session {
+impl Session<'_> {
     /// Does what a line asks for.
     fn take(
         &mut self,
@@ -106,7 +109,7 @@ impl Session {
         interrupt: &Interrupt,
     ) -> Result<bool, CliError> {
         let request = self.conversation.request(Message::user(text));
-        let stream = self.engine.complete(run::with_knobs(request, &self.answering));
+        let stream = self.engine.complete(run::with_knobs(request, self.config));
         match answer::show(stream, Form::Text, terminal, interrupt) {
             Ok(answer) => {
                 let stopped = answer.interrupted;

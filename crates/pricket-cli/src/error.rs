@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 
 use pricket::core::{ByteSize, ErrorKind, ErrorReport};
 use pricket::engine::EngineError;
@@ -9,7 +10,8 @@ use pricket::hub::HubError;
 use pricket::models::ModelError;
 use pricket::tokenizer::TokenizerError;
 
-use crate::limits::INPUT_BYTES_MAX;
+use crate::config::Mistakes;
+use crate::limits::{CONFIG_BYTES_MAX, INPUT_BYTES_MAX};
 
 /// Wrong usage; clap exits with the same code.
 const EXIT_USAGE: u8 = 2;
@@ -27,6 +29,21 @@ pub(crate) enum CliError {
     /// Arguments that clap cannot judge.
     #[error("{0}")]
     Usage(String),
+    /// What the configuration file or the environment says wrongly.
+    #[error("{0}")]
+    Config(Mistakes),
+    /// More than any configuration holds.
+    #[error(
+        "the configuration {} is longer than {}; name the right file",
+        path.display(), ByteSize(CONFIG_BYTES_MAX)
+    )]
+    ConfigTooLong {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Neither MODEL nor a default one.
+    #[error("no model is named, and the configuration has no model.default")]
+    ModelMissing,
     /// Neither PROMPT nor standard input.
     #[error("there is no prompt; give one as an argument or pipe a text into standard input")]
     PromptMissing,
@@ -107,16 +124,18 @@ impl CliError {
     /// The kind of failure.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
-            Self::Usage(_) | Self::PromptMissing | Self::InputNotUtf8 { .. } => {
-                ErrorKind::InvalidRequest
-            }
+            Self::Usage(_)
+            | Self::Config(_)
+            | Self::ModelMissing
+            | Self::PromptMissing
+            | Self::InputNotUtf8 { .. } => ErrorKind::InvalidRequest,
             Self::FileRead { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 ErrorKind::NotFound
             }
             Self::FileRead { .. } | Self::FileWrite { .. } | Self::Output(_) | Self::Editor(_) => {
                 ErrorKind::Io
             }
-            Self::InputTooLong { .. } => ErrorKind::TooLarge,
+            Self::InputTooLong { .. } | Self::ConfigTooLong { .. } => ErrorKind::TooLarge,
             Self::TemplateMissing => ErrorKind::Unsupported,
             Self::Hub(error) => error.kind(),
             Self::Model(error) => error.kind(),
@@ -132,6 +151,9 @@ impl CliError {
     pub(crate) fn code(&self) -> &str {
         match self {
             Self::Usage(_) => "usage",
+            Self::Config(_) => "config_invalid",
+            Self::ConfigTooLong { .. } => "config_too_long",
+            Self::ModelMissing => "model_missing",
             Self::PromptMissing => "prompt_missing",
             Self::FileRead { .. } => "file_unreadable",
             Self::FileWrite { .. } => "file_unwritable",
@@ -195,6 +217,8 @@ impl CliError {
                 "give an alias (`smollm2:135m`), hf:ORG/REPO/FILE, a .gguf file, or a folder with \
                  config.json; `pricket list` shows what is on disk",
             ),
+            "config_invalid" => Some("`pricket config example` shows every setting"),
+            "model_missing" => Some("name one, or write it into the file of `pricket config path`"),
             "model_malformed" => Some("download the file again, or convert it again"),
             "context_exceeded" => Some("shorten the prompt, or give the model a larger --context"),
             "memory_exceeded" => Some("give a smaller --context, or take a smaller quantisation"),

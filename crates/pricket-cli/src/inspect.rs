@@ -4,6 +4,7 @@ use pricket::core::ByteSize;
 use pricket::models::{self, Inspection, ModelFormat};
 
 use crate::args::InspectArgs;
+use crate::config::Config;
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::terminal::Terminal;
@@ -15,10 +16,12 @@ const USUAL_CONTEXT: u64 = 2048;
 /// Tells what a model file is, without loading it.
 pub(crate) fn inspect(
     args: &InspectArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
-    let path = locate::locate(&args.source, terminal, interrupt)?;
+    let model = config.model(args.model.as_deref())?;
+    let path = locate::locate(model, config, terminal, interrupt)?;
     let inspection = models::inspect(&path)?;
     if args.json {
         terminal.json_pretty(&inspection)

@@ -3,14 +3,19 @@
 use pricket::core::ByteSize;
 
 use crate::args::ListArgs;
+use crate::config::Config;
 use crate::error::CliError;
 use crate::locate;
 use crate::table;
 use crate::terminal::Terminal;
 
 /// Lists downloaded models.
-pub(crate) fn list(args: &ListArgs, terminal: &mut Terminal) -> Result<(), CliError> {
-    let models = locate::hub(true)?.list()?;
+pub(crate) fn list(
+    args: &ListArgs,
+    config: &Config,
+    terminal: &mut Terminal,
+) -> Result<(), CliError> {
+    let models = locate::disk(config)?.list()?;
     if args.json {
         return terminal.json_pretty(&models);
     }

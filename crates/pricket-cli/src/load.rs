@@ -3,24 +3,25 @@
 use pricket::engine::{Engine, EngineOptions};
 use pricket::models::{self, Backend, OpenOptions, Opened};
 
-use crate::args::{BackendName, ModelArgs, SourceArgs};
+use crate::config::{BACKEND, CONTEXT, Config, THREADS};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::locate;
 use crate::progress::ProgressDisplay;
 use crate::terminal::Terminal;
 
-/// An engine around the model that the command line names.
+/// An engine around a model.
 pub(crate) fn engine(
-    args: &ModelArgs,
+    model: &str,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<Engine, CliError> {
-    let path = locate::locate(&args.source, terminal, interrupt)?;
+    let path = locate::locate(model, config, terminal, interrupt)?;
     let options = EngineOptions {
-        name: Some(args.source.model.clone()),
-        context: args.context,
-        model: options(args.backend, args.threads),
+        name: Some(model.to_owned()),
+        context: config.count(&CONTEXT),
+        model: options(config),
         ..EngineOptions::default()
     };
     let mut display = ProgressDisplay::beside(terminal);
@@ -35,15 +36,15 @@ pub(crate) fn engine(
 
 /// The model itself, for those who measure it.
 pub(crate) fn model(
-    source: &SourceArgs,
-    options: &OpenOptions,
+    model: &str,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<Opened, CliError> {
-    let path = locate::locate(source, terminal, interrupt)?;
+    let path = locate::locate(model, config, terminal, interrupt)?;
     let mut display = ProgressDisplay::beside(terminal);
     let mut shown = Ok(());
-    let opened = models::open(&path, options, &mut |event| {
+    let opened = models::open(&path, &options(config), &mut |event| {
         if shown.is_ok() {
             shown = display.show(&event, terminal);
         }
@@ -51,12 +52,12 @@ pub(crate) fn model(
     shown.map(|()| opened)
 }
 
-/// How the command line wants a model to be opened.
-pub(crate) fn options(backend: BackendName, threads: Option<usize>) -> OpenOptions {
-    let backend = match backend {
-        BackendName::Cpu => Backend::Cpu,
-        BackendName::Candle => Backend::Candle,
-        BackendName::CandleF32 => Backend::CandleF32,
+/// How the configuration wants a model to be opened.
+pub(crate) fn options(config: &Config) -> OpenOptions {
+    let backend = match config.text(&BACKEND) {
+        Some("candle") => Backend::Candle,
+        Some("candle-f32") => Backend::CandleF32,
+        _ => Backend::Cpu,
     };
-    OpenOptions { backend, threads, ..OpenOptions::default() }
+    OpenOptions { backend, threads: config.count(&THREADS), ..OpenOptions::default() }
 }

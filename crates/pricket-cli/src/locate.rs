@@ -5,30 +5,39 @@ use std::path::PathBuf;
 use pricket::core::ProgressEvent;
 use pricket::hub::{Hub, HubBuilder};
 
-use crate::args::SourceArgs;
+use crate::config::Config;
 use crate::error::CliError;
 use crate::interrupt::{Ended, Interrupt};
 use crate::progress::ProgressDisplay;
 use crate::terminal::Terminal;
 
-/// The hub as the environment and `--offline` set it up.
-pub(crate) fn hub(offline: bool) -> Result<Hub, CliError> {
-    let builder = HubBuilder::from_lookup(|name| std::env::var_os(name));
-    Ok(if offline { builder.offline(true) } else { builder }.build()?)
+/// The hub as the configuration sets it up.
+pub(crate) fn hub(config: &Config) -> Result<Hub, CliError> {
+    Ok(builder(config).build()?)
+}
+
+/// The same hub without a network: what is on this disk.
+pub(crate) fn disk(config: &Config) -> Result<Hub, CliError> {
+    Ok(builder(config).offline(true).build()?)
+}
+
+fn builder(config: &Config) -> HubBuilder {
+    HubBuilder::from_lookup(|name| config.variable(name)).registry(config.models().registry())
 }
 
 /// The path of a model's files; they are downloaded where they are not on disk yet.
 pub(crate) fn locate(
-    source: &SourceArgs,
+    model: &str,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<PathBuf, CliError> {
-    let hub = hub(source.offline)?;
-    if let Some(path) = hub.locate(&source.model)? {
+    let hub = hub(config)?;
+    if let Some(path) = hub.locate(model)? {
         return Ok(path);
     }
     let display = ProgressDisplay::beside(terminal);
-    download(&hub, &source.model, display, terminal, interrupt)
+    download(&hub, model, display, terminal, interrupt)
 }
 
 /// Downloads a model and shows how it goes.

@@ -1,9 +1,12 @@
 //! The command `pricket`: models on this machine, from a terminal.
 //!
-//! Each command has a file of its own; [`terminal`] is the only place that writes, [`interrupt`]
-//! the only one that knows Ctrl-C, [`error`] says how the program ends.
+//! Each command has a file of its own; [`config`] is what the user wants, by flags, environment and
+//! file; [`terminal`] is the only place that writes, [`interrupt`] the only one that knows Ctrl-C,
+//! [`error`] says how the program ends.
 
 mod args;
+
+mod config;
 
 mod bench;
 mod chat;
@@ -30,17 +33,19 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Task};
+use crate::config::{Config, Environment, Location};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::terminal::Terminal;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = Cli::command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let mut terminal = Terminal::new();
-    match dispatch(cli, &mut terminal) {
+    match start(&cli, &matches, &mut terminal) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if !error.is_quiet() {
@@ -51,17 +56,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: Cli, terminal: &mut Terminal) -> Result<(), CliError> {
-    logging::install(cli.log)?;
+/// Gathers what the user wants, and does it. Where the configuration is wrong nothing is started.
+fn start(cli: &Cli, matches: &ArgMatches, terminal: &mut Terminal) -> Result<(), CliError> {
+    let environment = Environment::of_process();
+    let location = Location::find(cli.config.as_deref(), &environment);
+    let task = match &cli.command {
+        Command::Task(task) => task,
+        Command::Config(args) => {
+            return config::command(args, location, matches, environment, terminal);
+        }
+    };
+    match Config::load(location, matches, environment) {
+        Ok(config) => dispatch(task, &config, terminal),
+        Err(error) => Err(match task {
+            Task::Run(args) => run::tell(error, run::form(args), terminal),
+            _ => error,
+        }),
+    }
+}
+
+fn dispatch(task: &Task, config: &Config, terminal: &mut Terminal) -> Result<(), CliError> {
+    logging::install(config)?;
     let interrupt = Interrupt::install()?;
-    match cli.command {
-        Command::Run(args) => run::run(&args, terminal, &interrupt),
-        Command::Chat(args) => chat::chat(args, terminal, &interrupt),
-        Command::Pull(args) => pull::pull(&args, terminal, &interrupt),
-        Command::List(args) => list::list(&args, terminal),
-        Command::Rm(args) => rm::rm(&args, terminal),
-        Command::Inspect(args) => inspect::inspect(&args, terminal, &interrupt),
-        Command::Bench(args) => bench::bench(&args, terminal, &interrupt),
-        Command::Debug(args) => debug::debug(args.command, terminal, &interrupt),
+    match task {
+        Task::Run(args) => run::run(args, config, terminal, &interrupt),
+        Task::Chat(args) => chat::chat(args, config, terminal, &interrupt),
+        Task::Pull(args) => pull::pull(args, config, terminal, &interrupt),
+        Task::List(args) => list::list(args, config, terminal),
+        Task::Rm(args) => rm::rm(args, config, terminal),
+        Task::Inspect(args) => inspect::inspect(args, config, terminal, &interrupt),
+        Task::Bench(args) => bench::bench(args, config, terminal, &interrupt),
+        Task::Debug(args) => debug::debug(&args.command, config, terminal, &interrupt),
     }
 }

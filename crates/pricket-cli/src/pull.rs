@@ -1,6 +1,7 @@
 //! `pricket pull`: brings a model onto this disk.
 
 use crate::args::PullArgs;
+use crate::config::Config;
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::locate;
@@ -10,10 +11,11 @@ use crate::terminal::Terminal;
 /// Downloads a model, or finds that it is there.
 pub(crate) fn pull(
     args: &PullArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
-    let hub = locate::hub(args.source.offline)?;
+    let hub = locate::hub(config)?;
     let display = ProgressDisplay::alone(terminal);
     let for_people = matches!(display, ProgressDisplay::Bar(_));
     let path = locate::download(&hub, &args.source.model, display, terminal, interrupt)?;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::SourceArgs;
 use super::model::at_least_one;
-use super::{BackendName, SourceArgs};
+use crate::config::{Flags, Measuring};
 
 /// `pricket debug`.
 #[derive(Debug, Args)]
@@ -84,11 +85,6 @@ pub(crate) struct LogitsArgs {
     /// Give the model this many tokens at once [default: all]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) chunk: Option<usize>,
-    /// Worker threads [default: the physical cores]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub(crate) threads: Option<usize>,
-    /// Whose forward pass runs the model: pricket's own, candle's as a second opinion, or
-    /// candle's without rounding (slow, large, exact)
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub(crate) backend: BackendName,
+    #[command(flatten)]
+    _measuring: Flags<Measuring>,
 }

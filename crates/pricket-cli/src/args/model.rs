@@ -1,6 +1,8 @@
 //! Which model, and how it runs.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+
+use crate::config::{Finding, Flags, Measuring};
 
 /// Where a model comes from.
 #[derive(Debug, Clone, Args)]
@@ -8,44 +10,18 @@ pub(crate) struct SourceArgs {
     /// Alias, hf:ORG/REPO/FILE, or path
     #[arg(index = 1)]
     pub(crate) model: String,
-    /// Never use the network; fail where the model is not on disk
-    #[arg(long)]
-    pub(crate) offline: bool,
-}
-
-/// The forward passes that this program has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BackendName {
-    // Pricket's own kernels.
-    Cpu,
-    // Candle, the second opinion.
-    Candle,
-    // Candle over weights turned into floats, the exact one.
-    CandleF32,
-}
-
-/// Which model, and how it runs.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ModelArgs {
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
-    /// Longest conversation, in tokens [default: what the model was trained for]
-    #[arg(long, value_name = "TOKENS", value_parser = at_least_one)]
-    pub(crate) context: Option<usize>,
-    /// Worker threads [default: the physical cores]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub(crate) threads: Option<usize>,
-    /// Whose forward pass runs the model: pricket's own, candle's as a second opinion, or
-    /// candle's without rounding (slow, large, exact)
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub(crate) backend: BackendName,
+    _finding: Flags<Finding>,
 }
 
 /// `pricket inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
+    /// Alias, hf:ORG/REPO/FILE, or path [default: the configuration's model.default]
+    #[arg(index = 1)]
+    pub(crate) model: Option<String>,
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
+    _finding: Flags<Finding>,
     /// One JSON object instead of a table
     #[arg(long)]
     pub(crate) json: bool,
@@ -54,15 +30,13 @@ pub(crate) struct InspectArgs {
 /// `pricket bench`.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
+    /// Alias, hf:ORG/REPO/FILE, or path [default: the configuration's model.default]
+    #[arg(index = 1)]
+    pub(crate) model: Option<String>,
     #[command(flatten)]
-    pub(crate) source: SourceArgs,
-    /// Worker threads [default: the physical cores]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
-    pub(crate) threads: Option<usize>,
-    /// Whose forward pass runs the model: pricket's own, candle's as a second opinion, or
-    /// candle's without rounding (slow, large, exact)
-    #[arg(long, value_enum, default_value = "cpu")]
-    pub(crate) backend: BackendName,
+    _finding: Flags<Finding>,
+    #[command(flatten)]
+    _measuring: Flags<Measuring>,
     /// Tokens in the prompt that prefill is measured on
     #[arg(long, value_name = "TOKENS", default_value = "512", value_parser = at_least_one)]
     pub(crate) prompt: usize,

@@ -3,10 +3,11 @@
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 
+use rustyline::Editor;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
-use rustyline::{Config, Editor};
 
+use crate::config::{self, Config};
 use crate::error::CliError;
 use crate::limits::{HISTORY_LINES_MAX, INPUT_BYTES_MAX};
 
@@ -38,13 +39,13 @@ pub(super) enum Input {
 
 impl Input {
     /// The line editor on a terminal, plain lines elsewhere.
-    pub(super) fn open() -> Result<Self, CliError> {
+    pub(super) fn open(config: &Config) -> Result<Self, CliError> {
         if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
             return Ok(Self::Lines);
         }
-        let config = Config::builder().max_history_size(HISTORY_LINES_MAX)?.build();
-        let mut editor = Editor::with_config(config)?;
-        let history = history_path();
+        let options = rustyline::Config::builder().max_history_size(HISTORY_LINES_MAX)?.build();
+        let mut editor = Editor::with_config(options)?;
+        let history = history_path(config);
         if let Some(path) = &history {
             // The first conversation has no history yet; an unreadable one is no reason not to
             // talk.
@@ -104,11 +105,11 @@ fn next_line() -> Result<Line, CliError> {
         .map_err(|_| CliError::InputNotUtf8 { what: "standard input".to_owned() })
 }
 
-/// `PRICKET_HISTORY`, or a file in the state folder that the XDG base directory specification
-/// names; `None` where the variable is empty or there is no home.
-fn history_path() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("PRICKET_HISTORY") {
-        return Some(PathBuf::from(path)).filter(|path| !path.as_os_str().is_empty());
+/// What is configured, or a file in the state folder that the XDG base directory specification
+/// names; `None` where an empty path is configured or there is no home.
+pub(crate) fn history_path(config: &Config) -> Option<PathBuf> {
+    if let Some(path) = config.path(&config::HISTORY) {
+        return Some(path.to_path_buf()).filter(|path| !path.as_os_str().is_empty());
     }
     let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
     let state = state.filter(|path| path.is_absolute());

@@ -4,6 +4,7 @@ use pricket::models::LogitsWanted;
 use serde::Serialize;
 
 use crate::args::LogitsArgs;
+use crate::config::Config;
 use crate::error::CliError;
 use crate::forward::{Forward, most_likely};
 use crate::interrupt::Interrupt;
@@ -26,11 +27,11 @@ struct Report {
 /// Runs the ids, then continues greedily.
 pub(crate) fn logits(
     args: &LogitsArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
-    let options = load::options(args.backend, args.threads);
-    let model = load::model(&args.source, &options, terminal, interrupt)?.model;
+    let model = load::model(&args.source.model, config, terminal, interrupt)?.model;
     let mut forward = Forward::new(model, args.ids.len() + args.greedy)?;
     let mut report = Report::default();
     for chunk in args.ids.chunks(args.chunk.unwrap_or(args.ids.len()).max(1)) {

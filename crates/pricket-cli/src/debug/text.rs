@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::args::{DetokenizeArgs, RenderArgs, SourceArgs, TokenizeArgs};
+use crate::config::Config;
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::prompt::read_text;
@@ -18,11 +19,12 @@ use crate::{locate, prompt};
 /// Tells a text's ids.
 pub(crate) fn tokenize(
     args: &TokenizeArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let text = read_text(&args.text_file)?;
-    let pipeline = pipeline(&args.source, terminal, interrupt)?;
+    let pipeline = pipeline(&args.source, config, terminal, interrupt)?;
     let special = if args.special { Special::Parse } else { Special::AsText };
     let tokenizer = pipeline.tokenizer();
     let ids = if args.prompt {
@@ -36,10 +38,11 @@ pub(crate) fn tokenize(
 /// Tells the text of ids.
 pub(crate) fn detokenize(
     args: &DetokenizeArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
-    let pipeline = pipeline(&args.source, terminal, interrupt)?;
+    let pipeline = pipeline(&args.source, config, terminal, interrupt)?;
     let skip = if args.skip_special { SkipSpecial::Yes } else { SkipSpecial::No };
     terminal.json(&pipeline.tokenizer().decode(&args.ids, skip)?)
 }
@@ -69,6 +72,7 @@ struct Report<'a> {
 /// Tells how the chat template renders a request, or why it refuses.
 pub(crate) fn render(
     args: &RenderArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
@@ -77,7 +81,7 @@ pub(crate) fn render(
         CliError::Usage(format!("{path} is no request: {why}; see `pricket debug render --help`"))
     })?;
     let own = args.template.as_deref().map(prompt::read_text).transpose()?;
-    let pipeline = pipeline(&args.source, terminal, interrupt)?;
+    let pipeline = pipeline(&args.source, config, terminal, interrupt)?;
     let input = TemplateInput {
         tools: request.tools.as_ref(),
         add_generation_prompt: request.add_generation_prompt,
@@ -111,9 +115,10 @@ fn report(
 
 fn pipeline(
     source: &SourceArgs,
+    config: &Config,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<TextPipeline, CliError> {
-    let path = locate::locate(source, terminal, interrupt)?;
+    let path = locate::locate(&source.model, config, terminal, interrupt)?;
     Ok(TextPipeline::from_assets(&models::text_assets(&path)?)?)
 }

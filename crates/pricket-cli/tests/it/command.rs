@@ -98,6 +98,13 @@ impl Outcome {
         self.stdout.lines().map(parse).collect()
     }
 
+    /// Holds a failed pull against its exit code and a word of its sentence; its last event is on
+    /// stdout.
+    pub(crate) fn is_error_of_pull(&self, code: i32, part: &str) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        assert!(self.stderr.starts_with("error: ") && self.stderr.contains(part), "{self:?}");
+    }
+
     /// Holds an error against the house's form: the exit code, one sentence on the first line of
     /// stderr that begins with `error:` and has every one of `parts`, and nothing on stdout.
     pub(crate) fn is_error(&self, code: i32, parts: &[&str]) {

@@ -8,7 +8,7 @@ fn wrong_usage_exits_with_2() {
     let model = tiny("tiny-llama");
     home.run(&["run", &model, "Hi", "--temprature", "1"]).is_error(2, &["--temperature"]);
     home.run(&["run", &model, "Hi", "--threads", "0"]).is_error(2, &["--threads", "1 or more"]);
-    home.run(&["run", &model, "Hi", "--raw", "--top-p", "1.5"]).is_error(2, &["top_p", "1.5"]);
+    home.run(&["run", &model, "Hi", "--raw", "--top-p", "1.5"]).is_error(2, &["--top-p", "1.5"]);
     home.run(&["run", &model, "Hi", "--stop", ""]).is_error(2, &["--stop"]);
     home.run(&["run", &model]).is_error(2, &["prompt", "standard input"]);
     home.run(&["debug", "logits", &model, "--ids", "1,x"]).is_error(2, &["--ids"]);

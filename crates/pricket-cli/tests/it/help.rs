@@ -39,6 +39,12 @@ fn of_inspect_and_bench() {
 }
 
 #[test]
+fn of_config() {
+    check(&["config", "--help"], &expect_file!["help/config.txt"]);
+    check(&["config", "show", "--help"], &expect_file!["help/config_show.txt"]);
+}
+
+#[test]
 fn of_debug() {
     check(&["debug", "--help"], &expect_file!["help/debug.txt"]);
     check(&["debug", "tokenize", "--help"], &expect_file!["help/debug_tokenize.txt"]);

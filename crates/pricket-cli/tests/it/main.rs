@@ -11,6 +11,7 @@ mod command;
 
 mod bench;
 mod chat;
+mod config;
 mod debug;
 mod errors;
 mod help;

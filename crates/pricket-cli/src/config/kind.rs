@@ -1,0 +1,126 @@
+//! Which values a setting takes, and how they are read from text.
+
+use std::path::PathBuf;
+
+use super::value::{Secret, Value};
+
+/// Which values a setting takes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// Yes or no.
+    Switch,
+    /// A whole number.
+    Count {
+        /// The least one.
+        min: u64,
+    },
+    /// A number with a fraction.
+    Number(Bounds),
+    /// A text.
+    Text {
+        /// Whether it may be empty, which then means none.
+        empty: bool,
+    },
+    /// Texts, none of them empty.
+    Texts,
+    /// A file or a folder.
+    Path {
+        /// Whether it may be empty, which then means none.
+        empty: bool,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A text that is never shown.
+    Secret,
+}
+
+/// Between what a number must lie; it is finite in any case.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bounds {
+    /// Anywhere.
+    Any,
+    /// 0 or more.
+    NotNegative,
+    /// More than 0.
+    Positive,
+    /// More than 0 and at most 1.
+    Share,
+    /// From 0 to 1.
+    Fraction,
+}
+
+impl Bounds {
+    fn hold(self, number: f32) -> bool {
+        number.is_finite()
+            && match self {
+                Self::Any => true,
+                Self::NotNegative => number >= 0.0,
+                Self::Positive => number > 0.0,
+                Self::Share => number > 0.0 && number <= 1.0,
+                Self::Fraction => (0.0..=1.0).contains(&number),
+            }
+    }
+}
+
+impl Kind {
+    /// What a value must be, to follow "is not" or "must be".
+    pub(crate) fn wanted(self) -> String {
+        match self {
+            Self::Switch => "true or false".to_owned(),
+            Self::Count { min } => format!("a whole number, {min} or more"),
+            Self::Number(Bounds::Any) => "a finite number".to_owned(),
+            Self::Number(Bounds::NotNegative) => "a number, 0 or more".to_owned(),
+            Self::Number(Bounds::Positive) => "a number, more than 0".to_owned(),
+            Self::Number(Bounds::Share) => "a number, more than 0 and at most 1".to_owned(),
+            Self::Number(Bounds::Fraction) => "a number from 0 to 1".to_owned(),
+            Self::Text { empty: true } | Self::Path { empty: true } => "a text".to_owned(),
+            Self::Text { empty: false } | Self::Path { empty: false } | Self::Secret => {
+                "a nonempty text".to_owned()
+            }
+            Self::Texts => "a list of nonempty texts".to_owned(),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+
+    /// Reads a value as a flag, a variable or a number of the file spells it; `None` where it is
+    /// not [what is wanted](Self::wanted).
+    pub(crate) fn parse(self, text: &str) -> Option<Value> {
+        match self {
+            Self::Switch => switch(text).map(Value::Switch),
+            Self::Count { min } => {
+                text.parse().ok().filter(|&count| count >= min).map(Value::Count)
+            }
+            Self::Number(bounds) => {
+                text.parse().ok().filter(|&number| bounds.hold(number)).map(Value::Number)
+            }
+            Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
+            Self::Text { empty } => {
+                (empty || !text.is_empty()).then(|| Value::Text(text.to_owned()))
+            }
+            Self::Path { empty } => {
+                (empty || !text.is_empty()).then(|| Value::Path(PathBuf::from(text)))
+            }
+            Self::Texts => (!text.is_empty()).then(|| Value::Texts(vec![text.to_owned()])),
+            Self::Secret => (!text.is_empty()).then(|| Value::Secret(Secret::new(text))),
+        }
+    }
+
+    /// Whether an empty text is a value, and not the lack of one.
+    pub(crate) fn takes_empty(self) -> bool {
+        matches!(self, Self::Text { empty: true } | Self::Path { empty: true })
+    }
+
+    /// Whether a value may be shown, also a wrong one.
+    pub(crate) fn is_secret(self) -> bool {
+        matches!(self, Self::Secret)
+    }
+}
+
+/// Yes or no, in the words that the Hugging Face tools take as well.
+fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}

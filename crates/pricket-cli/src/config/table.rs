@@ -1,0 +1,267 @@
+//! The settings, as data: flags, variables, the file's keys, their checks and their documentation
+//! all come from here.
+
+use super::kind::{Bounds, Kind};
+use super::setting::{Setting, Shortcut, Unset};
+
+/// See [`SamplingParams::temperature`](pricket::core::SamplingParams::temperature), and so on.
+pub(crate) const TEMPERATURE: Setting = Setting::new(
+    "sampling.temperature",
+    Kind::Number(Bounds::NotNegative),
+    "Divides the logits; 0 is greedy",
+)
+.example("0.7")
+.unset(Unset::Model)
+.variables(&["PRICKET_TEMPERATURE"])
+.flag("temperature", "T")
+.shortcut(Shortcut { long: "greedy", number: 0.0, doc: "Always take the most likely token" });
+
+pub(crate) const TOP_K: Setting = Setting::new(
+    "sampling.top_k",
+    Kind::Count { min: 0 },
+    "Keep the K most likely tokens; 0 keeps all",
+)
+.example("40")
+.unset(Unset::Model)
+.variables(&["PRICKET_TOP_K"])
+.flag("top-k", "K");
+
+pub(crate) const TOP_P: Setting = Setting::new(
+    "sampling.top_p",
+    Kind::Number(Bounds::Share),
+    "Keep the smallest set of tokens whose probabilities reach P",
+)
+.example("0.95")
+.unset(Unset::Model)
+.variables(&["PRICKET_TOP_P"])
+.flag("top-p", "P");
+
+pub(crate) const MIN_P: Setting = Setting::new(
+    "sampling.min_p",
+    Kind::Number(Bounds::Fraction),
+    "Drop tokens less likely than P times the most likely one",
+)
+.example("0.05")
+.unset(Unset::Model)
+.variables(&["PRICKET_MIN_P"])
+.flag("min-p", "P");
+
+pub(crate) const REPETITION_PENALTY: Setting = Setting::new(
+    "sampling.repetition_penalty",
+    Kind::Number(Bounds::Positive),
+    "Divides the logits of tokens already seen; 1 changes nothing",
+)
+.example("1.1")
+.unset(Unset::Model)
+.variables(&["PRICKET_REPETITION_PENALTY"])
+.flag("repetition-penalty", "X");
+
+pub(crate) const FREQUENCY_PENALTY: Setting = Setting::new(
+    "sampling.frequency_penalty",
+    Kind::Number(Bounds::Any),
+    "Subtracted from a token's logit for every time it was seen",
+)
+.example("0.0")
+.unset(Unset::Model)
+.variables(&["PRICKET_FREQUENCY_PENALTY"])
+.flag("frequency-penalty", "X");
+
+pub(crate) const PRESENCE_PENALTY: Setting = Setting::new(
+    "sampling.presence_penalty",
+    Kind::Number(Bounds::Any),
+    "Subtracted from a token's logit if it was seen at all",
+)
+.example("0.0")
+.unset(Unset::Model)
+.variables(&["PRICKET_PRESENCE_PENALTY"])
+.flag("presence-penalty", "X");
+
+pub(crate) const PENALTY_LAST_N: Setting = Setting::new(
+    "sampling.penalty_last_n",
+    Kind::Count { min: 0 },
+    "How many of the latest tokens the penalties look at; 0 looks at all",
+)
+.example("64")
+.unset(Unset::Model)
+.variables(&["PRICKET_PENALTY_LAST_N"])
+.flag("penalty-last-n", "N");
+
+pub(crate) const SEED: Setting = Setting::new(
+    "sampling.seed",
+    Kind::Count { min: 0 },
+    "Decides every random draw; the same seed gives the same answer",
+)
+.example("7")
+.unset(Unset::Words("drawn anew for each answer"))
+.variables(&["PRICKET_SEED"])
+.flag("seed", "N");
+
+pub(crate) const SYSTEM: Setting = Setting::new(
+    "answer.system",
+    Kind::Text { empty: true },
+    "Instructions that stand above the conversation",
+)
+.example("\"Answer in one sentence.\"")
+.variables(&["PRICKET_SYSTEM"])
+.flag("system", "TEXT");
+
+pub(crate) const MAX_TOKENS: Setting =
+    Setting::new("answer.max_tokens", Kind::Count { min: 1 }, "Most tokens to generate")
+        .example("512")
+        .unset(Unset::Words("until the context is full"))
+        .variables(&["PRICKET_MAX_TOKENS"])
+        .flag("max-tokens", "N");
+
+pub(crate) const STOP: Setting = Setting::new(
+    "answer.stop",
+    Kind::Texts,
+    "A text that ends the answer and is not shown; may be given several times",
+)
+.example("[\"\\n\\n\"]")
+.variables(&["PRICKET_STOP"])
+.flag("stop", "TEXT");
+
+pub(crate) const DEFAULT_MODEL: Setting = Setting::new(
+    "model.default",
+    Kind::Text { empty: false },
+    "The model of `chat`, `bench` and `inspect` where none is named",
+)
+.example("\"smollm2:135m\"")
+.variables(&["PRICKET_DEFAULT_MODEL"]);
+
+pub(crate) const CONTEXT: Setting =
+    Setting::new("model.context", Kind::Count { min: 1 }, "Longest conversation, in tokens")
+        .example("4096")
+        .unset(Unset::Words("what the model was trained for"))
+        .variables(&["PRICKET_CONTEXT"])
+        .flag("context", "TOKENS");
+
+pub(crate) const THREADS: Setting =
+    Setting::new("model.threads", Kind::Count { min: 1 }, "Worker threads")
+        .example("4")
+        .unset(Unset::Words("the physical cores"))
+        .variables(&["PRICKET_THREADS"])
+        .flag("threads", "N");
+
+pub(crate) const BACKEND: Setting = Setting::new(
+    "model.backend",
+    Kind::Choice(&["cpu", "candle", "candle-f32"]),
+    "Whose forward pass runs the model: pricket's own, candle's as a second opinion, or candle's \
+     without rounding (slow, large, exact)",
+)
+.example("\"cpu\"")
+.unset(Unset::Text("cpu"))
+.variables(&["PRICKET_BACKEND"])
+.flag("backend", "BACKEND");
+
+pub(crate) const OFFLINE: Setting = Setting::new(
+    "hub.offline",
+    Kind::Switch,
+    "Never use the network; fail where the model is not on disk",
+)
+.example("true")
+.unset(Unset::Off)
+.variables(&["PRICKET_OFFLINE", "HF_HUB_OFFLINE"])
+.flag("offline", "");
+
+pub(crate) const MODELS: Setting = Setting::new(
+    "hub.models",
+    Kind::Path { empty: false },
+    "A folder of model files that is looked into first",
+)
+.example("\"~/models\"")
+.variables(&["PRICKET_MODELS"]);
+
+pub(crate) const CACHE: Setting = Setting::new(
+    "hub.cache",
+    Kind::Path { empty: false },
+    "Where files that came out of Python packages are kept",
+)
+.example("\"/data/pricket\"")
+.unset(Unset::Words("the user's own cache"))
+.variables(&["PRICKET_CACHE"]);
+
+pub(crate) const SHARED_CACHE: Setting = Setting::new(
+    "hub.shared_cache",
+    Kind::Path { empty: false },
+    "Where files of the Hugging Face hub are kept, shared with Python",
+)
+.example("\"/data/huggingface/hub\"")
+.unset(Unset::Words("where the Hugging Face tools keep them"))
+.variables(&["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"]);
+
+pub(crate) const ENDPOINT: Setting =
+    Setting::new("hub.endpoint", Kind::Text { empty: false }, "The hub's address, or a mirror's")
+        .example("\"https://huggingface.co\"")
+        .unset(Unset::Text("https://huggingface.co"))
+        .variables(&["HF_ENDPOINT"]);
+
+pub(crate) const TOKEN: Setting = Setting::new(
+    "hub.token",
+    Kind::Secret,
+    "The access token, sent to the endpoint and to nobody else",
+)
+.example("\"hf_...\"")
+.unset(Unset::Words("the one that the Hugging Face tools keep"))
+.variables(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]);
+
+pub(crate) const PIP: Setting =
+    Setting::new("hub.pip", Kind::Text { empty: false }, "The pip command, split at spaces")
+        .example("\"python3 -m pip\"")
+        .unset(Unset::Words("python3 -m pip, else python -m pip"))
+        .variables(&["PRICKET_PIP"]);
+
+pub(crate) const HISTORY: Setting = Setting::new(
+    "chat.history",
+    Kind::Path { empty: true },
+    "Where `chat` keeps its history; empty keeps none",
+)
+.example("\"~/.pricket_history\"")
+.unset(Unset::Words("a file in the user's state folder"))
+.variables(&["PRICKET_HISTORY"]);
+
+pub(crate) const LOG_FORMAT: Setting =
+    Setting::new("log.format", Kind::Choice(&["text", "json"]), "How to write logs to stderr")
+        .example("\"json\"")
+        .unset(Unset::Words("text where RUST_LOG is set, else none"))
+        .variables(&["PRICKET_LOG"])
+        .flag("log", "FORMAT");
+
+pub(crate) const LOG_FILTER: Setting = Setting::new(
+    "log.filter",
+    Kind::Text { empty: false },
+    "Which logs to write, such as pricket_hub=debug",
+)
+.example("\"pricket_hub=debug\"")
+.unset(Unset::Words("info where a format is set, else none"))
+.variables(&["RUST_LOG"]);
+
+/// Every setting, in the order in which they are shown.
+pub(crate) static TABLE: [Setting; 26] = [
+    TEMPERATURE,
+    TOP_K,
+    TOP_P,
+    MIN_P,
+    REPETITION_PENALTY,
+    FREQUENCY_PENALTY,
+    PRESENCE_PENALTY,
+    PENALTY_LAST_N,
+    SEED,
+    SYSTEM,
+    MAX_TOKENS,
+    STOP,
+    DEFAULT_MODEL,
+    CONTEXT,
+    THREADS,
+    BACKEND,
+    OFFLINE,
+    MODELS,
+    CACHE,
+    SHARED_CACHE,
+    ENDPOINT,
+    TOKEN,
+    PIP,
+    HISTORY,
+    LOG_FORMAT,
+    LOG_FILTER,
+];

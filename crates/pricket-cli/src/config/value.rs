@@ -1,0 +1,82 @@
+//! Values of settings, and what may be seen of them.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+
+/// The value of a setting.
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    /// Yes or no.
+    Switch(bool),
+    /// A whole number.
+    Count(u64),
+    /// A number with a fraction.
+    Number(f32),
+    /// A text.
+    Text(String),
+    /// Texts.
+    Texts(Vec<String>),
+    /// A file or a folder.
+    Path(PathBuf),
+    /// A text that is not shown.
+    Secret(Secret),
+}
+
+/// A text that neither `Debug` nor anything else here shows; only [`Value::spelled`] gives it out,
+/// to the hub.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// Takes it in.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Value {
+    /// As an environment variable would spell it. This is the one way to a secret.
+    pub(crate) fn spelled(&self) -> OsString {
+        match self {
+            Self::Switch(on) => if *on { "1" } else { "0" }.into(),
+            Self::Secret(Secret(text)) => text.into(),
+            Self::Path(path) => path.into(),
+            other => other.to_string().into(),
+        }
+    }
+
+    /// As JSON, secrets as `***`.
+    pub(crate) fn json(&self) -> Json {
+        match self {
+            Self::Switch(on) => Json::from(*on),
+            Self::Count(count) => Json::from(*count),
+            // By way of its shortest digits, so that 0.7 does not become 0.699999988079071.
+            Self::Number(number) => Json::from(number.to_string().parse::<f64>().ok()),
+            Self::Texts(texts) => Json::from(texts.as_slice()),
+            other => Json::from(other.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(on) => on.fmt(f),
+            Self::Count(count) => count.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+            Self::Texts(_) => self.json().fmt(f),
+            Self::Path(path) => path.display().fmt(f),
+            Self::Secret(secret) => write!(f, "{secret:?}"),
+        }
+    }
+}
