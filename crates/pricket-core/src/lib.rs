@@ -4,9 +4,9 @@
 //! a model, a provider or a tool depend on this crate and not on `pricket`.
 //!
 //! Key types: [`CompletionRequest`] goes in, an `AsyncStream` of [`CompletionChunk`] comes out of a
-//! [`CompletionProvider`]; [`ProviderRegistry`] finds one by name; [`ModelInfo`] says what it is, can
-//! and costs; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from a kernel to
-//! an HTTP body.
+//! [`CompletionProvider`]; [`ProviderRegistry`] finds one by name; [`ModelInfo`] says what a model
+//! is, can and costs; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from a
+//! kernel to an HTTP body.
 //!
 //! 1. Build a request: `CompletionRequest::chat(vec![Message::user("hi")])`.
 //! 2. Give it to a provider: `provider.complete(request)`.

@@ -1,5 +1,5 @@
-//! From a model's name to a file on this machine: aliases, rules, the resolver, model data, downloads
-//! with progress, and the caches they go to.
+//! From a model's name to a file on this machine: aliases, rules, the resolver, model data,
+//! downloads with progress, and the caches they go to.
 //!
 //! It does not know what is in a model file, and it draws nothing: progress is a stream of events.
 //!

@@ -1,5 +1,7 @@
 //! From a name to its meaning: the user's rules first, then the fixed ones, each step told.
 
+mod fixed;
+
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
