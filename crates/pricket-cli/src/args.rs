@@ -5,6 +5,7 @@ mod answer;
 mod config;
 mod debug;
 mod model;
+mod models;
 mod store;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use debug::{
     DebugArgs, DebugCommand, DetokenizeArgs, LogitsArgs, RenderArgs, TokenizeArgs,
 };
 pub(crate) use model::{BenchArgs, InspectArgs, SourceArgs};
+pub(crate) use models::ModelsArgs;
 pub(crate) use store::{ListArgs, PullArgs, RmArgs};
 
 use crate::config::{Flags, Logging};
@@ -86,6 +88,8 @@ pub(crate) enum Task {
     Rm(RmArgs),
     /// Tell what a model file is, without loading it
     Inspect(InspectArgs),
+    /// Tell what models are known, or what a name means
+    Models(ModelsArgs),
     /// Measure speed and memory
     Bench(BenchArgs),
     /// Hold this program's numbers against another implementation (JSON out)

@@ -13,6 +13,7 @@ mod chat;
 mod debug;
 mod inspect;
 mod list;
+mod models;
 mod pull;
 mod rm;
 mod run;
@@ -85,6 +86,7 @@ fn dispatch(task: &Task, config: &Config, terminal: &mut Terminal) -> Result<(),
         Task::List(args) => list::list(args, config, terminal),
         Task::Rm(args) => rm::rm(args, config, terminal),
         Task::Inspect(args) => inspect::inspect(args, config, terminal, &interrupt),
+        Task::Models(args) => models::models(args, config, terminal),
         Task::Bench(args) => bench::bench(args, config, terminal, &interrupt),
         Task::Debug(args) => debug::debug(&args.command, config, terminal, &interrupt),
     }

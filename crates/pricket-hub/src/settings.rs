@@ -76,6 +76,7 @@ impl Settings {
 pub struct HubBuilder {
     hub_cache: Option<PathBuf>,
     own_cache: Option<PathBuf>,
+    model_data: Option<PathBuf>,
     rest: Settings,
 }
 
@@ -87,6 +88,7 @@ impl Default for HubBuilder {
         Self {
             hub_cache: None,
             own_cache: None,
+            model_data: None,
             rest: Settings {
                 hub_cache: PathBuf::new(),
                 own_cache: PathBuf::new(),
@@ -115,6 +117,7 @@ impl HubBuilder {
     /// | `HF_HUB_CACHE`, `HF_HOME`, `XDG_CACHE_HOME` | the shared cache of hub files |
     /// | `PRICKET_CACHE` | our own cache, for files that came out of wheels |
     /// | `PRICKET_MODELS` | a folder of model files that is looked into first |
+    /// | `PRICKET_MODEL_DATA` | a file of model data to lay over the built-in one |
     /// | `HF_ENDPOINT` | a mirror of the hub |
     /// | `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HOME/token` | the access token |
     /// | `HF_HUB_OFFLINE`, `PRICKET_OFFLINE` | use the cache only |
@@ -142,6 +145,7 @@ impl HubBuilder {
             .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
             .or_else(|| hf_home.as_ref().map(|home| home.join("hub")));
         builder.own_cache = path("PRICKET_CACHE");
+        builder.model_data = path("PRICKET_MODEL_DATA");
         builder.rest.models_dir = path("PRICKET_MODELS");
         builder.rest.offline = on("HF_HUB_OFFLINE") || on("PRICKET_OFFLINE");
         builder.rest.ca_bundle = path("SSL_CERT_FILE");
@@ -229,6 +233,13 @@ impl HubBuilder {
         self
     }
 
+    /// A file of model data to lay over the catalog when the hub is built; see
+    /// [`ModelCatalog::with_override_file`].
+    pub fn model_data(mut self, path: impl Into<PathBuf>) -> Self {
+        self.model_data = Some(path.into());
+        self
+    }
+
     /// The features that conditions of rules find to be there.
     pub fn features<S: Into<String>>(mut self, features: impl IntoIterator<Item = S>) -> Self {
         self.rest.surroundings.features = features.into_iter().map(Into::into).collect();
@@ -250,7 +261,7 @@ impl HubBuilder {
     }
 
     /// Makes the hub. Nothing is created on disk yet. Errors: no cache is named and no home
-    /// directory is known.
+    /// directory is known; a file of model data that cannot be used.
     pub fn build(self) -> Result<Hub, HubError> {
         let directories = directories::BaseDirs::new();
         let caches = directories.as_ref().map(directories::BaseDirs::cache_dir);
@@ -263,7 +274,11 @@ impl HubBuilder {
             .own_cache
             .or_else(|| Some(caches?.join("pricket")))
             .ok_or(HubError::CacheUnknown)?;
-        Ok(Hub::with(Arc::new(Settings { hub_cache, own_cache, ..self.rest })))
+        let catalog = match self.model_data {
+            Some(path) => self.rest.catalog.with_override_file(path)?,
+            None => self.rest.catalog,
+        };
+        Ok(Hub::with(Arc::new(Settings { hub_cache, own_cache, catalog, ..self.rest })))
     }
 }
 

@@ -190,6 +190,14 @@ pub(crate) const SHARED_CACHE: Setting = Setting::new(
 .unset(Unset::Words("where the Hugging Face tools keep them"))
 .variables(&["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"]);
 
+pub(crate) const MODEL_DATA: Setting = Setting::new(
+    "hub.model_data",
+    Kind::Path { empty: false },
+    "A JSON file of model data to lay over the built-in one",
+)
+.example("\"~/models.json\"")
+.variables(&["PRICKET_MODEL_DATA"]);
+
 pub(crate) const ENDPOINT: Setting =
     Setting::new("hub.endpoint", Kind::Text { empty: false }, "The hub's address, or a mirror's")
         .example("\"https://huggingface.co\"")
@@ -237,7 +245,7 @@ pub(crate) const LOG_FILTER: Setting = Setting::new(
 .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 26] = [
+pub(crate) static TABLE: [Setting; 27] = [
     TEMPERATURE,
     TOP_K,
     TOP_P,
@@ -258,6 +266,7 @@ pub(crate) static TABLE: [Setting; 26] = [
     MODELS,
     CACHE,
     SHARED_CACHE,
+    MODEL_DATA,
     ENDPOINT,
     TOKEN,
     PIP,

@@ -36,6 +36,7 @@ fn of_the_store() {
 fn of_inspect_and_bench() {
     check(&["inspect", "--help"], &expect_file!["help/inspect.txt"]);
     check(&["bench", "--help"], &expect_file!["help/bench.txt"]);
+    check(&["models", "--help"], &expect_file!["help/models.txt"]);
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod errors;
 mod help;
 mod inspect;
 mod interrupt;
+mod models;
 mod run;
 mod store;

@@ -1,7 +1,7 @@
 //! The model data: what is in it, what is laid over it, and what is found in it.
 
 use pricket_core::{Capability, ErrorKind, MicroDollars, ModelInfo, Usage};
-use pricket_hub::{Hub, ModelCatalog, ModelQuery, ModelRef, Registry};
+use pricket_hub::{Hub, HubBuilder, ModelCatalog, ModelQuery, ModelRef, Registry};
 
 use crate::kit::temp;
 
@@ -178,12 +178,18 @@ fn an_override_lays_fields_over_rows_and_adds_rows() {
     std::fs::write(&path, file(again)).unwrap();
     let third = over.with_override_file(&path).unwrap();
     assert!(third.find("my").unwrap().capabilities.tools);
+    let lookup = |name: &str| (name == "PRICKET_MODEL_DATA").then(|| path.clone().into_os_string());
+    let hub = HubBuilder::from_lookup(lookup).cache_dir(dir.path()).build().unwrap();
+    assert_eq!(hub.resolve("my").unwrap().reference.to_string(), "me/mine");
+    assert!(hub.catalog().find("openai/gpt-4o").is_some());
     let error = over.with_override_file(dir.path().join("none.json")).unwrap_err();
     assert_eq!((error.kind(), error.code()), (ErrorKind::Io, "io"));
     std::fs::write(&path, vec![b' '; (4 << 20) + 1]).unwrap();
     let error = over.with_override_file(&path).unwrap_err();
     assert_eq!(error.code(), "model_data_malformed");
     assert!(error.to_string().contains("models.json"), "{error}");
+    let error = Hub::builder().cache_dir(dir.path()).model_data(&path).build().unwrap_err();
+    assert_eq!(error.code(), "model_data_malformed");
 }
 
 #[test]

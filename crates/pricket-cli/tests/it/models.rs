@@ -1,0 +1,85 @@
+//! `pricket models`: what is known, and what a name means.
+
+use serde_json::json;
+
+use crate::command::Pricket;
+
+#[test]
+fn the_table_tells_what_is_known_and_leaves_out_what_is_not() {
+    let told = Pricket::new().run(&["models"]).ok();
+    assert_eq!(told.stderr, "");
+    let row = |name: &str| -> Vec<&str> {
+        let line = told.stdout.lines().find(|line| line.starts_with(&format!("{name} ")));
+        line.expect(name).split_whitespace().collect()
+    };
+    assert_eq!(row("NAME")[..2], ["NAME", "CONTEXT"]);
+    assert_eq!(row("smollm2:135m"), ["smollm2:135m", "8192", "-", "-", "-", "-", "chat"]);
+    assert_eq!(row("openai/gpt-4o")[1..5], ["128000", "16384", "2.50", "10.00"]);
+    assert_eq!(row("google/gemini-2.5-pro")[3..6], ["-", "-", "-"]);
+}
+
+#[test]
+fn filters_take_only_what_is_known_to_fit() {
+    let home = Pricket::new();
+    let names = |args: &[&str]| -> Vec<String> {
+        let models = home.run(&[&["models", "--json"], args].concat()).ok().json();
+        let names = models.as_array().unwrap().iter();
+        names.map(|model| model["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&["--provider", "moonshot"]), ["kimi-k2-0711-preview"]);
+    assert_eq!(names(&["--can", "tools,thinking", "--provider", "openai"]).len(), 6);
+    assert_eq!(names(&["--can", "thinking", "--context", "1000000"]).len(), 2);
+    let told = home.run(&["models", "--provider", "nobody"]).ok();
+    assert_eq!(told.stdout, "");
+    assert!(told.stderr.contains("`pricket models` lists all"), "{told:?}");
+    home.run(&["models", "--can", "fly"]).is_error(2, &["fly", "chat, tools, vision"]);
+    home.run(&["models", "gpt-4o", "--can", "chat"]).is_error(2, &["--can"]);
+}
+
+#[test]
+fn a_name_is_explained() {
+    let home = Pricket::new();
+    let told = home.run(&["models", "smollm2:135m"]).ok().stdout;
+    assert!(told.starts_with("`smollm2:135m`: it is an alias\nfile: hf:QuantFactory/"), "{told}");
+    assert!(told.contains("context  8192 tokens"), "{told}");
+    let told = home.run(&["models", "gpt-4o"]).ok().stdout;
+    let price = "$2.50 input, $1.25 cached input, $10.00 output for a million tokens (as of 20";
+    assert!(told.contains(price), "{told}");
+    let json = home.run(&["models", "kimi-k2", "--json"]).ok().json();
+    assert_eq!(json["meaning"], "moonshot/kimi-k2-0711-preview");
+    assert_eq!((&json["model"]["context_length"], &json["path"]), (&json!(131_072), &json!(null)));
+    let told = home.run(&["models", "hf:org/repo/m.gguf"]).ok();
+    assert!(told.stderr.contains("pricket inspect"), "{told:?}");
+    home.run(&["models", "smolm2:135m"]).is_error(3, &["did you mean `smollm2:135m`"]);
+}
+
+#[test]
+fn a_file_of_the_user_is_laid_over_the_data() {
+    let home = Pricket::new();
+    let data = r#"{"version": 1, "models": [
+        {"provider": "openai", "name": "gpt-4o", "price": null},
+        {"provider": "me", "name": "mine", "context_length": 77, "capabilities": ["chat"]}]}"#;
+    let path = home.file("data.json", data);
+    let run = |args: &[&str]| {
+        let output = home.command(args).env("PRICKET_MODEL_DATA", &path).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), output.stderr)
+    };
+    assert!(run(&["models", "me/mine"]).1.contains("77 tokens"));
+    assert!(run(&["models", "gpt-4o"]).1.contains("price           -"));
+    std::fs::write(&path, r#"{"version": 1, "models": [{"name": "x", "cost": 1}]}"#).unwrap();
+    let (code, _, stderr) = run(&["models"]);
+    let stderr = String::from_utf8(stderr).unwrap();
+    assert_eq!(code, Some(5), "{stderr}");
+    assert!(stderr.contains("data.json") && stderr.contains("unknown field `cost`"), "{stderr}");
+}
+
+#[test]
+fn a_remote_model_is_known_and_cannot_be_run_here() {
+    let home = Pricket::new();
+    for args in [&["run", "openai/gpt-4o", "Hi"][..], &["pull", "gpt-4o"], &["inspect", "gpt-4o"]] {
+        let told = home.run(args);
+        assert_eq!(told.code, Some(5), "{told:?}");
+        let all = format!("{}{}", told.stdout, told.stderr);
+        assert!(all.contains("runs models of this machine only"), "{told:?}");
+    }
+}
