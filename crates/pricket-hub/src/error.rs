@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use pricket_core::{ByteSize, ErrorReport};
 
 use crate::Source;
-use wording::{chained, did_you_mean, quoted, room, told};
+use wording::{chained, did_you_mean, instead, quoted, room, told};
 
 /// What can go wrong when a name is resolved, fetched, listed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -83,13 +83,16 @@ pub enum HubError {
     /// A model that a provider runs elsewhere.
     #[error(
         "`{provider}/{model}` is a model that {provider} runs, and this build runs models of this \
-         machine only; if you mean a repository of the hub, write `hf:{provider}/{model}`"
+         machine only; {}",
+        instead(provider, model, *known)
     )]
     RemoteUnsupported {
         /// The provider.
         provider: String,
         /// Its model.
         model: String,
+        /// Whether the model data has it; else a repository of the hub may be meant.
+        known: bool,
     },
     /// No file at a path.
     #[error("there is no file or folder at {}", path.display())]

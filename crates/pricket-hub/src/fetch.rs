@@ -15,7 +15,8 @@ pub(crate) fn fetch(settings: &Settings, reporter: &mut Reporter) -> Result<Path
     reporter.begin(ProgressStage::Resolving, &name, None)?;
     let reference = settings.meaning(&name)?.reference;
     if let ModelRef::Remote { provider, model } = reference {
-        return Err(HubError::RemoteUnsupported { provider, model });
+        let known = settings.catalog.remote(&provider, &model).is_some();
+        return Err(HubError::RemoteUnsupported { provider, model, known });
     }
     if let Some(path) = locate(settings, &reference)? {
         return Ok(path);

@@ -42,3 +42,12 @@ pub(super) fn chained(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(" -> ")
 }
+
+/// What to write for a remote model.
+pub(super) fn instead(provider: &str, model: &str, known: bool) -> String {
+    if known {
+        "give an alias, `hf:org/repo/file` or a path".into()
+    } else {
+        format!("if you mean a repository of the hub, write `hf:{provider}/{model}`")
+    }
+}

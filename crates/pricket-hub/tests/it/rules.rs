@@ -270,6 +270,58 @@ fn what_cannot_be_used_is_refused_when_it_is_added() {
     }
 }
 
+/// Every glob of up to four signs against every name of up to five, beside a plain definition. The
+/// target puts the pattern together again, so a rule that fits must leave the name as it is.
+#[test]
+fn globs_fit_what_their_definition_says() {
+    fn texts(signs: &str, len: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..len {
+            let to = all.len();
+            for at in from..to {
+                all.extend(
+                    signs.chars().map(|sign| format!("{}{sign}", all[at])).collect::<Vec<_>>(),
+                );
+            }
+            from = to;
+        }
+        all.split_off(1)
+    }
+    fn fits(glob: &[u8], text: &[u8]) -> bool {
+        match (glob, text) {
+            ([], []) => true,
+            ([b'*', glob @ ..], _) => (0..=text.len()).any(|at| fits(glob, &text[at..])),
+            ([a, glob @ ..], [b, text @ ..]) => a == b && fits(glob, text),
+            _ => false,
+        }
+    }
+    let names = texts("ab", 5);
+    let mut fitting = 0;
+    for pattern in texts("ab*", 4) {
+        let mut registry = Registry::empty();
+        let aliases = names.iter().map(|name| pricket_hub::Alias::new(name, "org/repo", "m.gguf"));
+        registry.try_register_all(aliases).unwrap();
+        let (mut target, mut star) = (String::new(), 0);
+        for sign in pattern.chars() {
+            star += usize::from(sign == '*');
+            let part = if sign == '*' { format!("${{{star}}}") } else { sign.to_string() };
+            target.push_str(&part);
+        }
+        registry.try_add_rule(glob(&pattern, &target)).unwrap();
+        let hub = builder([]).registry(registry).build().unwrap();
+        for name in &names {
+            let steps = hub.resolve(name).unwrap().steps;
+            let verdicts: Vec<&Verdict> = steps.iter().map(|step| &step.verdict).collect();
+            let fit = fits(pattern.as_bytes(), name.as_bytes());
+            let wanted: &[&Verdict] = if fit { &[&Verdict::Kept] } else { &[] };
+            assert_eq!(verdicts, wanted, "{pattern} and {name}");
+            fitting += usize::from(fit);
+        }
+    }
+    assert!(fitting > 1000, "{fitting}");
+}
+
 /// Patterns that make backtracking matchers take years.
 #[test]
 fn no_pattern_takes_long() {
@@ -337,9 +389,12 @@ fn providers_models_resolve_and_say_that_they_are_elsewhere() {
     assert!(told.ends_with("remote: the model gpt-4o of openai"), "{told}");
     let error = refused(&hub, "openai/gpt-4o");
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Unsupported, "remote_unsupported"));
-    for part in ["`openai/gpt-4o`", "this machine only", "`hf:openai/gpt-4o`"] {
+    for part in ["`openai/gpt-4o`", "this machine only", "an alias"] {
         assert!(error.message.contains(part), "{}", error.message);
     }
+    // Not a model that is known of them: it may be their repository.
+    let error = refused(&hub, "openai/open-one");
+    assert!(error.message.contains("write `hf:openai/open-one`"), "{}", error.message);
     assert_eq!(hub.remove("openai/gpt-4o").unwrap_err().code(), "not_installed");
     for name in ["openai/", "openai/a b", &format!("openai/{}", "x".repeat(129))] {
         assert_eq!(hub.resolve(name).unwrap_err().code(), "model_name_malformed", "{name}");
