@@ -9,7 +9,6 @@
 //! out once for the vocabulary, and a sampled token allocates nothing.
 
 mod cut;
-mod exponential;
 mod filters;
 mod peaks;
 mod penalties;

@@ -42,6 +42,7 @@ pub(crate) struct Table {
     pub(crate) rms_norm: fn(&[f32], &[f32], f32, &mut [f32]),
     pub(crate) silu_mul: fn(&[f32], &[f32], &mut [f32]),
     pub(crate) softmax: fn(&mut [f32], f32),
+    pub(crate) weigh: fn(&[f32], f32, f32, &mut [f32]) -> f32,
     pub(crate) rope: fn(&mut [f32], &[f32], &[f32], RopePairing),
     pub(crate) narrow: fn(&[f32], &mut [f16]),
     pub(crate) widen: fn(&[f16], &mut [f32]),
@@ -92,9 +93,8 @@ impl Kernels {
 
     /// The kernels of `level`, if this processor runs them.
     pub fn at(level: Level) -> Result<&'static Self, SimdError> {
-        static SCALAR: OnceLock<Kernels> = OnceLock::new();
         match level {
-            Level::Scalar => Ok(SCALAR.get_or_init(|| Self::new(level, scalar::table()))),
+            Level::Scalar => Ok(Self::scalar()),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => {
                 static AVX2: OnceLock<Option<Kernels>> = OnceLock::new();
@@ -113,6 +113,12 @@ impl Kernels {
             #[cfg(not(target_arch = "x86_64"))]
             _ => Err(SimdError::LevelUnavailable { level }),
         }
+    }
+
+    /// The kernels that every processor runs.
+    pub fn scalar() -> &'static Self {
+        static SCALAR: OnceLock<Kernels> = OnceLock::new();
+        SCALAR.get_or_init(|| Self::new(Level::Scalar, scalar::table()))
     }
 
     /// The levels that this processor runs, slowest first.

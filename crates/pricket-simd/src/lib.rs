@@ -35,7 +35,7 @@ pub use error::SimdError;
 pub use format::{Format, dequantize_row};
 pub use kernels::Kernels;
 pub use level::Level;
-pub use logits::{Candidate, Penalties, nucleus_len};
+pub use logits::{Candidate, Penalties, WEIGHT_BLOCK, nucleus_len};
 pub use matmul::matmul;
 pub use ops::{
     ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement, RopePairing,

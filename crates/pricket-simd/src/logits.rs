@@ -68,7 +68,27 @@ impl Penalties {
     }
 }
 
+/// Logits per sum of [`Kernels::weigh`]: as many as a sum in sixteen singles is exact enough for.
+pub const WEIGHT_BLOCK: usize = 1_024;
+
 impl Kernels {
+    /// The weights `e^((logit - max) * scale)` of all logits, none of which may be above `max`, and
+    /// their sums, [`WEIGHT_BLOCK`] at a time. What is smaller than the smallest normal single is
+    /// 0; so is the weight of a NaN. Both lists are overwritten.
+    pub fn weigh(
+        &self,
+        logits: &[f32],
+        max: f32,
+        scale: f32,
+        weights: &mut Vec<f32>,
+        sums: &mut Vec<f64>,
+    ) {
+        weights.resize(logits.len(), 0.0);
+        let blocks = logits.chunks(WEIGHT_BLOCK).zip(weights.chunks_mut(WEIGHT_BLOCK));
+        sums.clear();
+        sums.extend(blocks.map(|(x, out)| f64::from((self.table().weigh)(x, max, scale, out))));
+    }
+
     /// Divides logits by a temperature above 0.
     pub fn scale_temperature(&self, logits: &mut [f32], temperature: f32) -> Result<(), SimdError> {
         if !(temperature > 0.0 && temperature.is_finite()) {

@@ -8,6 +8,7 @@ pub(crate) mod reductions;
 pub(crate) mod registers;
 pub(crate) mod rotation;
 pub(crate) mod transforms;
+pub(crate) mod weights;
 
 use half::f16;
 

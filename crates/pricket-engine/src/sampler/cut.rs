@@ -32,6 +32,11 @@ pub(super) struct Cut {
 }
 
 impl Cut {
+    /// The logit of the last token.
+    pub(super) fn logit(self) -> f32 {
+        self.logit
+    }
+
     /// Whether a token stands in the prefix.
     #[allow(clippy::float_cmp, reason = "ties are exact ties; the id decides between them")]
     #[allow(clippy::needless_bitwise_bool, reason = "short cuts are branches, guessed wrong")]

@@ -101,6 +101,47 @@ fn draws_follow_the_exact_distribution() {
     }
 }
 
+/// Over a large vocabulary the edge of top-p is guessed from a sample first. Whatever the sample
+/// sees, the tokens that are left are those of the definition: at a temperature at which all of
+/// them are about equally likely, each is drawn, and no other.
+#[test]
+fn a_guessed_edge_changes_nothing() {
+    const VOCAB_SIZE: usize = 10_000;
+    let shifted = |lifted: &dyn Fn(usize) -> bool| -> Vec<f32> {
+        let lift = |(id, x): (usize, f32)| if lifted(id) { x + 2.0 } else { x };
+        bell(VOCAB_SIZE, 2.0, 3).into_iter().enumerate().map(lift).collect()
+    };
+    // Seen as it is; every sixteenth token stands out; or all others do; or there are ties only.
+    for (shape, logits) in [
+        ("bell", shifted(&|_| false)),
+        ("sampled", shifted(&|id| id % 16 == 0)),
+        ("hidden", shifted(&|id| id % 16 != 0 && id % 9 == 0)),
+        ("ties", (0..VOCAB_SIZE).map(|id| if id % 50 == 1 { 9.0 } else { 0.0 }).collect()),
+    ] {
+        let params = SamplingParams {
+            temperature: Some(1_000.0),
+            top_k: Some(0),
+            top_p: Some(0.7),
+            ..Default::default()
+        }
+        .effective(1);
+        let expected: BTreeSet<u32> = exact(&logits, &params).iter().map(|t| t.0).collect();
+        assert!((50..1_000).contains(&expected.len()), "{shape}: {}", expected.len());
+        let mut sampler = Sampler::new(VOCAB_SIZE);
+        let mut rng = Rng::new(4);
+        let mut row = logits.clone();
+        let drawn: BTreeSet<u32> = (0..expected.len() * 25)
+            .map(|_| {
+                row.copy_from_slice(&logits);
+                sampler.sample(&mut row, &[], &params, &mut rng).unwrap()
+            })
+            .collect();
+        // The order of a sum may decide about the one token at the edge.
+        let differing = drawn.symmetric_difference(&expected).count();
+        assert!(differing <= 1, "{shape}: {} drawn of {}", drawn.len(), expected.len());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

@@ -24,6 +24,7 @@ macro_rules! table {
                 rms_norm: wrappers::rms_norm,
                 silu_mul: wrappers::silu_mul,
                 softmax: wrappers::softmax,
+                weigh: wrappers::weigh,
                 rope: wrappers::rope,
                 narrow: wrappers::narrow,
                 widen: wrappers::widen,
@@ -43,7 +44,7 @@ macro_rules! table {
             use $crate::ops::registers::Lanes as _;
             use $crate::ops::{
                 Attended, AttentionSpace, AttentionTile, RopePairing, attend, merge, reductions,
-                rotation, transforms,
+                rotation, transforms, weights,
             };
 
             $crate::ops::bodies::wrappers! { [$($features)?]
@@ -74,6 +75,9 @@ macro_rules! table {
                 }
                 fn softmax(x: &mut [f32], greatest: f32) {
                     transforms::softmax(x, greatest);
+                }
+                fn weigh(logits: &[f32], max: f32, scale: f32, out: &mut [f32]) -> f32 {
+                    weights::weigh(logits, max, scale, out)
                 }
                 fn rope(head: &mut [f32], cos: &[f32], sin: &[f32], pairing: RopePairing) {
                     rotation::rotate(head, cos, sin, pairing);

@@ -1,6 +1,6 @@
 //! Temperature, penalties, the best tokens, the nucleus.
 
-use pricket_simd::{Candidate, Kernels, Penalties, SimdError, nucleus_len};
+use pricket_simd::{Candidate, Kernels, Penalties, SimdError, WEIGHT_BLOCK, nucleus_len};
 
 use crate::material::{Random, levels};
 
@@ -38,6 +38,43 @@ fn the_best_tokens_are_those_of_a_full_sort() {
         assert!(out.is_empty());
         kernels.top_k(&[f32::NEG_INFINITY; 9], 3, &mut out).unwrap();
         assert_eq!(out.iter().map(|c| c.token).collect::<Vec<_>>(), [0, 1, 2]);
+    }
+}
+
+#[test]
+fn weights_are_exponentials_and_the_same_bits_at_every_level() {
+    let mut random = Random::new(2);
+    let (mut first, mut first_sums) = (Vec::new(), Vec::new());
+    let (mut weights, mut sums) = (vec![7.0; 3], vec![7.0; 3]);
+    for count in [0, 1, 15, WEIGHT_BLOCK - 1, WEIGHT_BLOCK, WEIGHT_BLOCK + 17, 50_000] {
+        let mut logits: Vec<f32> = random.bells(count).iter().map(|v| v * 9.0).collect();
+        if count > 15 {
+            logits[3] = f32::NEG_INFINITY;
+            logits[5] = -1e30;
+            logits[7] = f32::NAN;
+        }
+        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        Kernels::scalar().weigh(&logits, max, 0.8, &mut first, &mut first_sums);
+        assert_eq!((first.len(), first_sums.len()), (count, count.div_ceil(WEIGHT_BLOCK)));
+        for (&logit, &weight) in logits.iter().zip(&first) {
+            let expected = (f64::from((logit - max) * 0.8)).exp();
+            if logit.is_nan() || expected < 1.2e-38 {
+                assert_eq!(weight.to_bits(), 0, "{logit}");
+            } else {
+                let error = (f64::from(weight) / expected - 1.0).abs();
+                assert!(error < 4.0 * f64::from(f32::EPSILON), "{logit}: {error}");
+            }
+        }
+        for (block, &sum) in first.chunks(WEIGHT_BLOCK).zip(&first_sums) {
+            let expected: f64 = block.iter().map(|&weight| f64::from(weight)).sum();
+            assert!((sum - expected).abs() <= expected * 1e-6, "{sum} {expected}");
+        }
+        for kernels in levels() {
+            kernels.weigh(&logits, max, 0.8, &mut weights, &mut sums);
+            let bits = |list: &[f32]| list.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&weights), bits(&first), "{kernels:?} {count}");
+            assert_eq!(sums, first_sums, "{kernels:?} {count}");
+        }
     }
 }
 
