@@ -40,12 +40,32 @@ pub(crate) struct Run<const T: usize> {
     pub(crate) low_sum: [i32; T],
     /// The sum of `q` over all 32 columns.
     pub(crate) sum: [i32; T],
+    /// `-8 * sum` and `-128 * sum`: where a sum of products begins whose weights' zero is 8 or 128.
+    pub(crate) minus_8: [i32; T],
+    pub(crate) minus_128: [i32; T],
+}
+
+/// Tiles of up to 16 tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tiles<'a> {
+    /// Tile after tile.
+    pub(crate) runs: &'a [Run<TILE>],
+    /// Runs of each tile.
+    pub(crate) per_tile: usize,
 }
 
 impl<const T: usize> Default for Run<T> {
     fn default() -> Self {
         let zeros = [0; T];
-        Self { q: [[0; 8]; T], scale: [0.0; T], scaled_sum: [0.0; T], low_sum: zeros, sum: zeros }
+        Self {
+            q: [[0; 8]; T],
+            scale: [0.0; T],
+            scaled_sum: [0.0; T],
+            low_sum: zeros,
+            sum: zeros,
+            minus_8: zeros,
+            minus_128: zeros,
+        }
     }
 }
 
@@ -203,8 +223,10 @@ impl Activations {
     }
 
     /// Tiles of up to 16 tokens, each with its runs.
-    pub(crate) fn run_tiles(&self) -> impl Iterator<Item = &[Run<TILE>]> + Clone {
-        self.tile_runs.chunks_exact(padded_runs(self.cols).max(1)).take(self.tokens.div_ceil(TILE))
+    pub(crate) fn run_tiles(&self) -> Tiles<'_> {
+        let per_tile = padded_runs(self.cols).max(1);
+        let used = self.tokens.div_ceil(TILE) * per_tile;
+        Tiles { runs: self.tile_runs.get(..used).unwrap_or_default(), per_tile }
     }
 
     /// Tiles of up to 16 tokens, each with its columns.

@@ -1,7 +1,7 @@
 //! The table of kernels of one level, and the choice of a level.
 
 mod scalar;
-mod walk;
+pub(crate) mod walk;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use half::f16;
 
-use crate::activations::{Run, TILE};
+use crate::activations::{Run, TILE, Tiles};
 use crate::matmul::Product;
 use crate::ops::{Attended, AttentionSpace, AttentionTile, RopePairing};
 use crate::packed::Panel;
@@ -30,7 +30,7 @@ pub(crate) struct Table {
     pub(crate) quantize_single: fn(&[f32], &mut [Run<1>], usize),
     pub(crate) quantize_tile: fn(&[f32], &mut [Run<TILE>], usize),
     pub(crate) matvec: fn(&Panel<'_>, &[Run<1>], &mut [f32]),
-    pub(crate) matmul: fn(&Panel<'_>, &[Run<TILE>], Product<'_>),
+    pub(crate) matmul: fn(&Panel<'_>, Tiles<'_>, Product<'_>),
     pub(crate) float_matvec: fn(&Panel<'_>, &[f32], &mut [f32]),
     pub(crate) float_matmul: fn(&Panel<'_>, &[[f32; TILE]], Product<'_>),
     pub(crate) dot: fn(&[f32], &[f32]) -> f32,

@@ -2,18 +2,17 @@
 
 use std::ops::Range;
 
-use crate::activations::TILE;
-use crate::packed::{GROUP_ROWS, Panel};
+use crate::kernels::walk;
 use crate::{ActKind, Activations, Kernels, PackedMatrix, SimdError};
 
-/// Where a tile kernel writes: token `t`, row `r` of the panel goes to `data[t * stride + r]`.
+/// Where a kernel for many tokens writes: token `t`, row `r` of the panel goes to `data[t * stride + r]`.
 #[derive(Debug)]
 pub(crate) struct Product<'a> {
     /// The first token's row, and those of the other tokens behind it.
     pub(crate) data: &'a mut [f32],
     /// From one token's row to the next.
     pub(crate) stride: usize,
-    /// Tokens of the tile that count, 1 to 16.
+    /// How many tokens.
     pub(crate) tokens: usize,
 }
 
@@ -57,37 +56,13 @@ pub fn matmul(
             (table.float_matvec)(&panel, act.single_floats(), &mut out[..panel.rows]);
         }
         (ActKind::Q8, tokens) => {
-            tiles(&panel, &act.run_tiles(), tokens, out, out_stride, table.matmul);
+            let product = Product { data: out, stride: out_stride, tokens };
+            (table.matmul)(&panel, act.run_tiles(), product);
         }
         (ActKind::F32, tokens) => {
-            tiles(&panel, &act.float_tiles(), tokens, out, out_stride, table.float_matmul);
+            let product = Product { data: out, stride: out_stride, tokens };
+            walk::blocks(&panel, &act.float_tiles(), product, table.float_matmul);
         }
     }
     Ok(())
-}
-
-/// Packed weights that stay in the second-level cache while every tile passes over them: half of
-/// the smallest one in use (512 KiB on Zen), which leaves room for a tile's activations.
-const BLOCK_BYTES: usize = 256 * 1024;
-
-/// Runs a tile kernel over blocks of groups and, within each, over every tile of tokens.
-fn tiles<'a, A: 'a>(
-    panel: &Panel<'_>,
-    tiles: &(impl Iterator<Item = &'a [A]> + Clone),
-    tokens: usize,
-    out: &mut [f32],
-    stride: usize,
-    kernel: fn(&Panel<'_>, &[A], Product<'_>),
-) {
-    let groups = (BLOCK_BYTES / (64 * panel.group_lines.max(1))).max(1);
-    for (block, lines) in panel.lines.chunks(groups * panel.group_lines).enumerate() {
-        let first_row = block * groups * GROUP_ROWS;
-        let rows = panel.rows.saturating_sub(first_row).min(groups * GROUP_ROWS);
-        let part = Panel { lines, rows, ..*panel };
-        for (tile, activations) in tiles.clone().enumerate() {
-            let data = out.get_mut(tile * TILE * stride + first_row..).unwrap_or_default();
-            let tokens = (tokens - tile * TILE).min(TILE);
-            kernel(&part, activations, Product { data, stride, tokens });
-        }
-    }
 }

@@ -5,6 +5,8 @@
 
 mod floats;
 mod integers;
+mod opened;
+mod products;
 mod quantization;
 mod weights;
 
@@ -20,7 +22,8 @@ use super::Table;
 use crate::ops::bodies;
 use crate::ops::registers::{Lanes, Registers};
 use floats::{float_matmul, float_matvec};
-use integers::{matmul, matvec};
+use integers::matvec;
+use products::matmul;
 use quantization::quantize;
 
 /// Attention's rows side by side where there are many, and how many blocks of keys and registers of

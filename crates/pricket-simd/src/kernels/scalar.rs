@@ -4,7 +4,7 @@ use half::f16;
 
 use super::Table;
 use super::walk::{self, PASS};
-use crate::activations::{Run, TILE};
+use crate::activations::{Run, TILE, Tiles};
 use crate::matmul::Product;
 use crate::ops::registers::{Lanes, Registers};
 use crate::ops::{bodies, quantization, reductions};
@@ -65,7 +65,11 @@ fn matvec(panel: &Panel<'_>, runs: &[Run<1>], out: &mut [f32]) {
     });
 }
 
-fn matmul(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
+fn matmul(panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
+    walk::blocks(panel, &tiles.runs.chunks_exact(tiles.per_tile), out, tile);
+}
+
+fn tile(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
     let per_unit = panel.layout.unit().1 / 32;
     walk::tile(panel, runs, per_unit, out, |lines, runs, pass, tokens, sums| {
         add_runs(panel.layout, lines, runs, pass * PASS, &mut sums[..tokens]);

@@ -74,9 +74,35 @@ pub(super) fn tile<A>(
     }
 }
 
+/// Packed weights that stay in the second-level cache while every tile passes over them: half of
+/// the smallest one in use (512 KiB on Zen), which leaves room for a tile's activations.
+const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Runs a tile kernel over blocks of groups and, within each, over every tile of tokens.
+#[inline(always)]
+pub(crate) fn blocks<'a, A: 'a>(
+    panel: &Panel<'_>,
+    tiles: &(impl Iterator<Item = &'a [A]> + Clone),
+    out: Product<'_>,
+    kernel: impl Fn(&Panel<'_>, &[A], Product<'_>),
+) {
+    let Product { data, stride, tokens } = out;
+    let groups = (BLOCK_BYTES / (64 * panel.group_lines.max(1))).max(1);
+    for (block, lines) in panel.lines.chunks(groups * panel.group_lines).enumerate() {
+        let first_row = block * groups * GROUP_ROWS;
+        let rows = panel.rows.saturating_sub(first_row).min(groups * GROUP_ROWS);
+        let part = Panel { lines, rows, ..*panel };
+        for (tile, activations) in tiles.clone().enumerate() {
+            let data = data.get_mut(tile * TILE * stride + first_row..).unwrap_or_default();
+            let tokens = (tokens - tile * TILE).min(TILE);
+            kernel(&part, activations, Product { data, stride, tokens });
+        }
+    }
+}
+
 /// Copies as many of 16 sums as there are places.
 #[inline(always)]
-fn put(places: &mut [f32], sums: &[f32; GROUP_ROWS]) {
+pub(super) fn put(places: &mut [f32], sums: &[f32; GROUP_ROWS]) {
     if let Ok(full) = <&mut [f32; GROUP_ROWS]>::try_from(&mut *places) {
         *full = *sums;
     } else {
@@ -88,7 +114,7 @@ fn put(places: &mut [f32], sums: &[f32; GROUP_ROWS]) {
 
 /// Copies up to 16 places into the sums.
 #[inline(always)]
-fn take(places: &[f32], sums: &mut [f32; GROUP_ROWS]) {
+pub(super) fn take(places: &[f32], sums: &mut [f32; GROUP_ROWS]) {
     if let Ok(full) = <&[f32; GROUP_ROWS]>::try_from(places) {
         *sums = *full;
     } else {

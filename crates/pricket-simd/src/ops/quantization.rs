@@ -61,6 +61,9 @@ pub(crate) fn write<const T: usize>(
     run.q[token] = codes;
     run.scale[token] = scale;
     run.low_sum[token] = sums[0];
-    run.sum[token] = sums[0] + sums[1];
-    run.scaled_sum[token] = scale * (sums[0] + sums[1]) as f32;
+    let sum = sums[0] + sums[1];
+    run.sum[token] = sum;
+    run.minus_8[token] = -8 * sum;
+    run.minus_128[token] = -128 * sum;
+    run.scaled_sum[token] = scale * sum as f32;
 }

@@ -1,6 +1,7 @@
 //! Attention: every level against the definition, and against itself however the work is cut.
 
 use std::ops::Range;
+use std::slice::from_ref;
 
 use half::f16;
 use pricket_simd::{
@@ -112,19 +113,19 @@ fn every_level_agrees_with_the_definition_and_with_every_other_to_the_bit() {
             let scene = scene(width, rows, positions);
             let plain = defined(&scene);
             let all = 0..rows;
-            let whole: [Range<usize>; 1] = [0..positions];
+            let whole = 0..positions;
             let keys = blocks(&scene.keys, width, f16::NAN);
             let floats = |x: &[f16]| -> Vec<f32> { x.iter().map(|v| v.to_f32()).collect() };
             let (wide_keys, wide_values) = (floats(&keys), floats(&scene.values));
             let halves = (&keys[..], &scene.values[..]);
             let singles = (&wide_keys[..], &wide_values[..]);
-            let first = attend(scalar, &scene, halves, all.clone(), &whole, false);
+            let first = attend(scalar, &scene, halves, all.clone(), from_ref(&whole), false);
             for kernels in levels() {
                 let what = format!("{} width {width} rows {rows}/{positions}", kernels.level());
-                let ours = attend(kernels, &scene, halves, all.clone(), &whole, false);
+                let ours = attend(kernels, &scene, halves, all.clone(), from_ref(&whole), false);
                 close(&ours, &plain, BOUND, &what);
                 assert_eq!(bits(&ours), bits(&first), "{what}");
-                let ours = attend(kernels, &scene, singles, all.clone(), &whole, false);
+                let ours = attend(kernels, &scene, singles, all.clone(), from_ref(&whole), false);
                 assert_eq!(bits(&ours), bits(&first), "singles that halves hold: {what}");
             }
         }
@@ -137,13 +138,13 @@ fn neither_the_cut_of_rows_nor_that_of_positions_changes_a_bit() {
     let scene = scene(width, rows, positions);
     let keys = blocks(&scene.keys, width, f16::INFINITY);
     let cache = (&keys[..], &scene.values[..]);
-    let whole: [Range<usize>; 1] = [0..positions];
+    let whole = 0..positions;
     let chunks: Vec<Range<usize>> = (0..positions)
         .step_by(ATTENTION_CHUNK)
         .map(|start| start..start + ATTENTION_CHUNK)
         .collect();
     for kernels in levels() {
-        let together = attend(kernels, &scene, cache, 0..rows, &whole, false);
+        let together = attend(kernels, &scene, cache, 0..rows, from_ref(&whole), false);
         for apart in [false, true] {
             let cut = attend(kernels, &scene, cache, 0..rows, &chunks, apart);
             assert_eq!(bits(&cut), bits(&together), "{} apart {apart}", kernels.level());
@@ -167,8 +168,9 @@ fn what_is_not_a_number_stays_so() {
         let mut scene = scene(32, 4, 200);
         scene.queries[5] = f32::NAN;
         let keys = blocks(&scene.keys, 32, f16::ZERO);
-        let spans: [Range<usize>; 1] = [0..200];
-        let out = attend(kernels, &scene, (&keys[..], &scene.values[..]), 0..4, &spans, false);
+        let span = 0..200;
+        let out =
+            attend(kernels, &scene, (&keys[..], &scene.values[..]), 0..4, from_ref(&span), false);
         assert!(out[..32].iter().all(|v| v.is_nan()), "the row of the NaN");
         assert!(out[32..].iter().all(|v| v.is_finite()), "the others");
     }

@@ -12,7 +12,7 @@ use std::array::from_fn;
 use bytemuck::must_cast;
 
 use super::weights::{self, Weights};
-use crate::activations::{Run, TILE};
+use crate::activations::{Run, TILE, Tiles};
 use crate::kernels::walk::{self, Sums};
 use crate::matmul::Product;
 use crate::packed::{Layout, Line, Panel};
@@ -65,9 +65,16 @@ pub(super) fn matvec(panel: &Panel<'_>, runs: &[Run<1>], out: &mut [f32]) {
     walk::vector(panel, out, |lines| by_layout!(panel.layout, row_sums(lines, runs)));
 }
 
+/// Many tokens.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn matmul(panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
+    let tiles = tiles.runs.chunks_exact(tiles.per_tile);
+    walk::blocks(panel, &tiles, out, |panel, runs, out| tile(panel, runs, out));
+}
+
 /// Up to 16 tokens.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn matmul(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
+fn tile(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
     let per_unit = panel.layout.unit().1 / 32;
     walk::tile(panel, runs, per_unit, out, |lines, runs, pass, tokens, sums| {
         for quad in 0..tokens.div_ceil(4) {

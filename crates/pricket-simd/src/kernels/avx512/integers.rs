@@ -11,9 +11,8 @@ use std::array::from_fn;
 use bytemuck::must_cast;
 
 use super::weights::{self, Weights};
-use crate::activations::{Run, TILE};
-use crate::kernels::walk::{self, PASS, Sums};
-use crate::matmul::Product;
+use crate::activations::Run;
+use crate::kernels::walk;
 use crate::packed::{Layout, Line, Panel};
 
 /// How far ahead of the matvec weights are fetched, in lines: 3 KiB, some 0.3 us at the speed of
@@ -61,19 +60,6 @@ pub(super) fn matvec(panel: &Panel<'_>, runs: &[Run<1>], out: &mut [f32]) {
     walk::vector(panel, out, |lines| by_layout!(panel.layout, row_sums[](lines, runs)));
 }
 
-/// Up to 16 tokens.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-pub(super) fn matmul(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
-    let per_unit = panel.layout.unit().1 / 32;
-    walk::tile(panel, runs, per_unit, out, |lines, runs, pass, tokens, sums| {
-        if tokens > PASS / 2 {
-            by_layout!(panel.layout, add_pass[2](lines, runs, pass, sums));
-        } else {
-            by_layout!(panel.layout, add_pass[1](lines, runs, pass, sums));
-        }
-    });
-}
-
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 fn row_sums<
@@ -106,48 +92,6 @@ fn row_sums<
         }
     }
     must_cast(sum)
-}
-
-/// Adds a slab of columns to the sums of `4 * QUADS` tokens.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn add_pass<
-    const LINES: usize,
-    const RUNS: usize,
-    const ZERO: i32,
-    const HALVES: bool,
-    const OFFSETS: bool,
-    const QUADS: usize,
->(
-    lines: &[Line],
-    runs: &[Run<TILE>],
-    pass: usize,
-    sums: &mut Sums,
-    open: impl Fn(&[Line; LINES], usize) -> Weights,
-) {
-    let quads = &mut sums.as_chunks_mut::<4>().0[..QUADS];
-    let mut acc: [[__m512; 4]; QUADS] = from_fn(|quad| must_cast(quads[quad]));
-    for (unit, runs) in lines.as_chunks::<LINES>().0.iter().zip(runs.as_chunks::<RUNS>().0) {
-        for (part, run) in runs.iter().enumerate() {
-            let weights = open(unit, part);
-            for (quad, acc) in acc.iter_mut().enumerate() {
-                let first = (pass & 1) * PASS + 4 * quad;
-                *acc = add_run::<4, ZERO, HALVES, OFFSETS>(
-                    &weights,
-                    from_fn(|t| &run.q[first + t]),
-                    from_fn(|t| run.scale[first + t]),
-                    from_fn(|t| run.scaled_sum[first + t]),
-                    from_fn(|t| {
-                        [run.low_sum[first + t], run.sum[first + t] - run.low_sum[first + t]]
-                    }),
-                    *acc,
-                );
-            }
-        }
-    }
-    for (quad, acc) in quads.iter_mut().zip(acc) {
-        *quad = must_cast(acc);
-    }
 }
 
 /// Adds 32 columns to the sums of `T` tokens, whose chains of products run side by side.
