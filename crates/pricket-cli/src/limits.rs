@@ -19,13 +19,9 @@ pub(crate) const MISTAKES_TOLD_MAX: usize = 20;
 /// found in any order and told from the top, so it is more than are told.
 pub(crate) const MISTAKES_KEPT_MAX: usize = 1_000;
 
-/// The most aliases in a configuration. Each is held against all others, which at this number is
-/// done in milliseconds.
-pub(crate) const ALIASES_MAX: usize = 1_000;
+/// The most aliases, and the most rules, in a configuration. Each alias is held against all others,
+/// which at this number is done in milliseconds; a registry holds 1024 rules.
+pub(crate) const MODEL_TABLES_MAX: usize = 1_000;
 
 /// How much of a wrong key or value is told, in characters: enough to know it again.
 pub(crate) const MISTAKE_CHARS_MAX: usize = 60;
-
-/// The longest name that a suggestion is looked for, in characters; no key or variable is half as
-/// long. The cost of a look grows with the length, and a file may hold many names.
-pub(crate) const SUGGESTION_CHARS_MAX: usize = 64;

@@ -11,6 +11,9 @@ use crate::interrupt::{Ended, Interrupt};
 use crate::progress::ProgressDisplay;
 use crate::terminal::Terminal;
 
+/// What rules may ask this build for.
+const FEATURES: &[&str] = if cfg!(feature = "candle") { &["candle"] } else { &[] };
+
 /// The hub as the configuration sets it up.
 pub(crate) fn hub(config: &Config) -> Result<Hub, CliError> {
     Ok(builder(config).build()?)
@@ -22,7 +25,9 @@ pub(crate) fn disk(config: &Config) -> Result<Hub, CliError> {
 }
 
 fn builder(config: &Config) -> HubBuilder {
-    HubBuilder::from_lookup(|name| config.variable(name)).registry(config.models().registry())
+    HubBuilder::from_lookup(|name| config.variable(name))
+        .registry(config.models().registry().clone())
+        .features(FEATURES.iter().copied())
 }
 
 /// The path of a model's files; they are downloaded where they are not on disk yet.

@@ -45,12 +45,13 @@ fn check(config: &Config, terminal: &mut Terminal) -> Result<(), CliError> {
     for stranger in config.environment.strangers() {
         terminal.note(stranger);
     }
-    let aliases = config.models().aliases().len();
     let set = |layer: &str| config.entries.values().filter(|e| e.origin.layer() == layer).count();
     let file = match (&config.file, config.location.path()) {
         (Some(path), _) => {
-            let (settings, aliases) = (count(set("file"), "setting"), count(aliases, "alias"));
-            format!("{}: {settings} in effect, {aliases}", path.display())
+            let settings = count(set("file"), "setting");
+            let aliases = count(config.models().aliases().len(), "alias");
+            let rules = count(config.models().rules().len(), "rule");
+            format!("{}: {settings} in effect, {aliases}, {rules}", path.display())
         }
         (None, Some(path)) => format!("{}: not there, so the defaults hold", path.display()),
         (None, None) => "no file is read".to_owned(),

@@ -9,7 +9,7 @@ use super::origin::{Mistake, Origin};
 use super::setting::Setting;
 use super::suggestion::{did_you_mean, nearest};
 use super::table::TABLE;
-use super::value::Value;
+use super::value::{Value, short};
 
 /// Variables that begin with `PRICKET_` and set none of the table's settings.
 const OTHERS: [&str; 2] = ["PRICKET_CONFIG", "PRICKET_SIMD"];
@@ -86,7 +86,11 @@ fn read(kind: Kind, value: &OsStr) -> Result<Value, String> {
         _ => text.trim(),
     };
     kind.parse(text).ok_or_else(|| {
-        let shown = if kind.is_secret() { "the value".to_owned() } else { format!("{text:?}") };
-        format!("{shown} is not {}", kind.wanted())
+        let shown = match text.parse::<f64>() {
+            _ if kind.is_secret() => "the value".to_owned(),
+            Ok(_) => text.to_owned(),
+            Err(_) => format!("{text:?}"),
+        };
+        format!("{} is not {}", short(&shown), kind.wanted())
     })
 }

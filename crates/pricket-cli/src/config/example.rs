@@ -10,14 +10,23 @@ const HEAD: &str = "\
 # The configuration of pricket. A flag wins over an environment variable, which wins over this file.
 # `~/` is your home; other paths that are not absolute begin at this file's folder.";
 
-const ALIASES: &str = "
+const MODELS: &str = "
 # Names of your own for files on the hub; one that is built in may be taken over. A file of this
 # name and length in the folder of hub.models is taken without asking the hub.
 #[[alias]]
 #name = \"mine:1b\"
 #repo = \"org/repo\"
 #file = \"model-q4_k_m.gguf\"
-#bytes = 807694464";
+#bytes = 807694464
+
+# What other names mean; the rule with the highest priority wins. A pattern is { exact = \"...\" },
+# { glob = \"...\" } or { regex = \"...\" }, and $1 in the target is what its first star or group stands
+# for. A condition is { env = \"...\" }, { feature = \"...\" } or { capability = \"...\" }.
+#[[rule]]
+#pattern = { glob = \"mine/*\" }
+#target = \"hf:org/$1-GGUF\"
+#priority = 10
+#conditions = [{ env = \"HOME\" }]";
 
 /// The file's text. Every setting stands in it as a comment.
 pub(super) fn example() -> String {
@@ -31,7 +40,7 @@ pub(super) fn example() -> String {
         lines.extend(comment(&format!("{} ({})", setting.help(), also(setting))));
         lines.push(format!("#{} = {}", setting.name(), setting.example));
     }
-    lines.push(ALIASES.to_owned());
+    lines.push(MODELS.to_owned());
     lines.join("\n")
 }
 

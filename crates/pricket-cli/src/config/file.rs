@@ -16,9 +16,9 @@ use super::origin::{Mistake, Mistakes, Origin};
 use super::setting::Setting;
 use super::suggestion::{did_you_mean, nearest};
 use super::table::TABLE;
-use super::value::Value;
+use super::value::{Value, short};
 use crate::error::CliError;
-use crate::limits::{CONFIG_BYTES_MAX, MISTAKE_CHARS_MAX, MISTAKES_KEPT_MAX, MISTAKES_TOLD_MAX};
+use crate::limits::{CONFIG_BYTES_MAX, MISTAKES_KEPT_MAX, MISTAKES_TOLD_MAX};
 
 /// Which file is the configuration.
 #[derive(Debug, Clone)]
@@ -126,6 +126,7 @@ impl<'a> Reader<'a> {
             let at = key.span().start;
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (models::ALIAS, _) => content.models.read_aliases(value, self),
+                (models::RULE, _) => content.models.read_rules(value, self),
                 (section, DeValue::Table(table)) if is_section(section) => {
                     self.section(section, table, &mut content);
                 }
@@ -169,8 +170,9 @@ impl<'a> Reader<'a> {
                 nearest(name, own.map(Setting::name)).map(|near| format!("{section}.{near}"))
             }
             (None, None) => {
-                let sections = TABLE.iter().map(Setting::section).chain([models::ALIAS]);
-                nearest(name, sections).map(str::to_owned)
+                let sections =
+                    TABLE.iter().map(Setting::section).chain([models::ALIAS, models::RULE]);
+                nearest(name, sections)
             }
         };
         let key = section.map_or_else(|| name.to_owned(), |section| format!("{section}.{name}"));
@@ -253,13 +255,5 @@ fn shown(value: &DeValue<'_>) -> String {
         DeValue::Datetime(date) => date.to_string(),
         DeValue::Array(_) => "this list".to_owned(),
         DeValue::Table(_) => "a table".to_owned(),
-    }
-}
-
-/// The beginning of a text that may be long.
-fn short(text: &str) -> String {
-    match text.char_indices().nth(MISTAKE_CHARS_MAX) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
     }
 }

@@ -67,11 +67,11 @@ impl Kind {
     pub(crate) fn wanted(self) -> String {
         match self {
             Self::Switch => "true or false".to_owned(),
-            Self::Count { min } => format!("a whole number, {min} or more"),
+            Self::Count { min } => format!("a whole number of {min} or more"),
             Self::Number(Bounds::Any) => "a finite number".to_owned(),
-            Self::Number(Bounds::NotNegative) => "a number, 0 or more".to_owned(),
-            Self::Number(Bounds::Positive) => "a number, more than 0".to_owned(),
-            Self::Number(Bounds::Share) => "a number, more than 0 and at most 1".to_owned(),
+            Self::Number(Bounds::NotNegative) => "a number of 0 or more".to_owned(),
+            Self::Number(Bounds::Positive) => "a number more than 0".to_owned(),
+            Self::Number(Bounds::Share) => "a number more than 0 and at most 1".to_owned(),
             Self::Number(Bounds::Fraction) => "a number from 0 to 1".to_owned(),
             Self::Text { empty: true } | Self::Path { empty: true } => "a text".to_owned(),
             Self::Text { empty: false } | Self::Path { empty: false } | Self::Secret => {

@@ -1,54 +1,46 @@
-//! What the configuration file says about models: `[[alias]]` tables.
+//! What the configuration file says about models: `[[alias]]` and `[[rule]]` tables.
 
-use pricket::hub::{Alias, Registry};
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
+use pricket::hub::{Alias, HubError, Registry, ResolutionRule};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::file::Reader;
 use super::origin::Origin;
-use crate::limits::ALIASES_MAX;
+use crate::limits::MODEL_TABLES_MAX;
 
 /// The key of the aliases' tables.
 pub(super) const ALIAS: &str = "alias";
 
-/// What a configuration says about models.
+/// The key of the rules' tables.
+pub(super) const RULE: &str = "rule";
+
+/// What a configuration says about models, on top of what every build knows.
 #[derive(Debug, Default)]
 pub(crate) struct Models {
     aliases: Vec<(Alias, Origin)>,
+    rules: Vec<(ResolutionRule, Origin)>,
+    registry: Registry,
 }
 
 impl Models {
-    /// Reads the tables of `[[alias]]`; each mistake goes to the reader.
+    /// Reads the tables of `[[alias]]`. Two of them may not share a name, but one may take over a
+    /// name that is built in.
     pub(super) fn read_aliases(&mut self, value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) {
-        let DeValue::Array(tables) = value.get_ref() else {
-            reader.mistake(value.span().start, "alias: write each one as a table `[[alias]]`");
-            return;
-        };
-        if tables.len() > ALIASES_MAX {
-            let what = format!("alias: {} are more than {ALIASES_MAX}; give fewer", tables.len());
-            reader.mistake(value.span().start, &what);
-            return;
-        }
-        // Against each other only: a built-in alias may be taken over.
-        let mut registry = Registry::empty();
-        for (index, table) in tables.iter().enumerate() {
-            let at = table.span().start;
-            let key = format!("alias[{index}]");
-            let alias = match Alias::deserialize(table.clone().into_deserializer()) {
-                Ok(alias) => alias,
-                Err(error) => {
-                    let at = error.span().map_or(at, |span| span.start);
-                    reader.mistake(at, &format!("{key}: {}", error.message()));
-                    continue;
-                }
-            };
-            match registry.try_register(alias.clone()) {
-                Ok(()) => self.aliases.push((alias, reader.origin(at))),
-                Err(error) => reader.mistake(at, &format!("{key}: {error}")),
-            }
-        }
+        let mut own = Registry::empty();
+        let registry = &mut self.registry;
+        self.aliases = tables(ALIAS, value, reader, |alias: &Alias| {
+            own.try_register(alias.clone())?;
+            registry.replace(alias.clone()).map(drop)
+        });
+    }
+
+    /// Reads the tables of `[[rule]]`.
+    pub(super) fn read_rules(&mut self, value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) {
+        let registry = &mut self.registry;
+        self.rules = tables(RULE, value, reader, |rule: &ResolutionRule| {
+            registry.try_add_rule(rule.clone())
+        });
     }
 
     /// The aliases, each with its place.
@@ -56,17 +48,48 @@ impl Models {
         &self.aliases
     }
 
-    /// The built-in aliases and these, which win where they share a name.
-    pub(crate) fn registry(&self) -> Registry {
-        let mut registry = Registry::well_known();
-        for (alias, origin) in &self.aliases {
-            // Each was registered once before, so it is not refused here.
-            match registry.replace(alias.clone()) {
-                Ok(taken_over) if taken_over.is_empty() => {}
-                Ok(_) => tracing::debug!(name = %alias.name, %origin, "takes over an alias"),
-                Err(error) => tracing::error!(%error, %origin, "an alias is refused"),
-            }
-        }
-        registry
+    /// The rules, each with its place.
+    pub(crate) fn rules(&self) -> &[(ResolutionRule, Origin)] {
+        &self.rules
     }
+
+    /// The built-in aliases, and these and the rules on top of them.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+}
+
+/// Reads an array of tables and takes each in; every table that is wrong is told to the reader.
+fn tables<T: DeserializeOwned>(
+    key: &str,
+    value: &Spanned<DeValue<'_>>,
+    reader: &mut Reader<'_>,
+    mut take: impl FnMut(&T) -> Result<(), HubError>,
+) -> Vec<(T, Origin)> {
+    let at = value.span().start;
+    let DeValue::Array(tables) = value.get_ref() else {
+        reader.mistake(at, &format!("{key}: write each one as a table `[[{key}]]`"));
+        return Vec::new();
+    };
+    if tables.len() > MODEL_TABLES_MAX {
+        let found = tables.len();
+        let what = format!("{key}: {found} are more than {MODEL_TABLES_MAX}; give fewer");
+        reader.mistake(at, &what);
+        return Vec::new();
+    }
+    let mut read = Vec::new();
+    for (index, table) in tables.iter().enumerate() {
+        let at = table.span().start;
+        match T::deserialize(table.clone().into_deserializer()) {
+            Err(error) => {
+                let at = error.span().map_or(at, |span| span.start);
+                reader.mistake(at, &format!("{key}[{index}]: {}", error.message()));
+            }
+            Ok(item) => match take(&item) {
+                Ok(()) => read.push((item, reader.origin(at))),
+                Err(error) => reader.mistake(at, &format!("{key}[{index}]: {error}")),
+            },
+        }
+    }
+    read
 }

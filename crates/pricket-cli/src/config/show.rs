@@ -2,6 +2,7 @@
 
 use pricket::hub::Alias;
 use pricket::simd::default_threads;
+use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::Config;
@@ -40,6 +41,10 @@ pub(super) fn show(
     let mut rows: Vec<[String; 3]> = lines.iter().map(row).collect();
     for (alias, origin) in config.models().aliases() {
         rows.push([format!("alias {}", alias.name), stands_for(alias), origin.to_string()]);
+    }
+    for (rule, origin) in config.models().rules() {
+        let key = format!("rule {}", rule.pattern);
+        rows.push([key, rule.target.clone(), origin.to_string()]);
     }
     if args.origin {
         return terminal.line(text_table::columns(&rows));
@@ -123,13 +128,18 @@ fn as_json(lines: &[Line], config: &Config, with_origin: bool) -> Json {
             section.insert(line.setting.name().to_owned(), told);
         }
     }
-    let aliases = config.models().aliases().iter().map(|(alias, origin)| {
+    sections.insert("alias".to_owned(), list(config.models().aliases(), with_origin));
+    sections.insert("rule".to_owned(), list(config.models().rules(), with_origin));
+    Json::Object(sections)
+}
+
+fn list<T: Serialize>(items: &[(T, Origin)], with_origin: bool) -> Json {
+    let told = items.iter().map(|(item, origin)| {
         if with_origin {
-            json!({ "value": alias, "layer": origin.layer(), "origin": origin.to_string() })
+            json!({ "value": item, "layer": origin.layer(), "origin": origin.to_string() })
         } else {
-            json!(alias)
+            json!(item)
         }
     });
-    sections.insert("alias".to_owned(), aliases.collect());
-    Json::Object(sections)
+    told.collect()
 }

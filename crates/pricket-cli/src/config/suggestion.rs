@@ -2,25 +2,14 @@
 
 use std::fmt::Display;
 
-use crate::limits::SUGGESTION_CHARS_MAX;
+use pricket::core::nearest_names;
 
-/// One typo in this many characters is still the same word.
-const CHARS_PER_TYPO: usize = 3;
-
-/// The candidate that is nearest to a name, and within one typo in three of its characters. Typos
-/// are counted by optimal string alignment: insertions, deletions, substitutions and swaps of
-/// neighbours.
+/// The candidate that is nearest to a name, if one is near.
 pub(super) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let chars = name.chars().count();
-    if chars > SUGGESTION_CHARS_MAX {
-        return None;
-    }
-    let near = candidates.into_iter().map(|known| (strsim::osa_distance(name, known), known));
-    let near = near.filter(|&(typos, _)| typos <= chars.div_ceil(CHARS_PER_TYPO));
-    near.min_by_key(|&(typos, _)| typos).map(|(_, known)| known)
+) -> Option<String> {
+    nearest_names(name, candidates).into_iter().next()
 }
 
 /// Words to put behind a sentence; none where nothing is meant.

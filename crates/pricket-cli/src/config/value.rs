@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use crate::limits::MISTAKE_CHARS_MAX;
+
 /// The value of a setting.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
@@ -78,5 +80,13 @@ impl fmt::Display for Value {
             Self::Path(path) => path.display().fmt(f),
             Self::Secret(secret) => write!(f, "{secret:?}"),
         }
+    }
+}
+
+/// The beginning of a text that may be long, to tell it in a sentence.
+pub(super) fn short(text: &str) -> String {
+    match text.char_indices().nth(MISTAKE_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }

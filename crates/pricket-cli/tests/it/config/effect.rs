@@ -261,6 +261,15 @@ bytes = 38
     let home_file = home.file("home.toml", "hub.models = \"~/mine\"");
     let list = run_in(&home, &home_file, &["list", "--json"]).ok().json();
     assert_eq!(list.as_array().map(Vec::len), Some(1), "{list}");
+    // A rule leads to the alias, if its condition holds.
+    let ruled = format!(
+        "{content}[[rule]]\npattern = {{ glob = \"my-*\" }}\ntarget = \"$1:1b\"\n\
+         conditions = [{{ env = \"WANTED\" }}]\n"
+    );
+    let rules = home.file("rules.toml", &ruled);
+    run_in(&home, &rules, &["inspect", "my-own"]).is_error(3, &["my-own"]);
+    let variables = [("PRICKET_CONFIG", rules.as_str()), ("WANTED", "1")];
+    run_with(&home, &variables, &["inspect", "my-own"]).is_error(5, &["mine/own.gguf"]);
     // The misspelt name is held against the file's aliases as well.
     run_in(&home, &file, &["run", "own:1c", "Hi"]).is_error(3, &["own:1b"]);
 }

@@ -30,27 +30,29 @@ system = 7
         ("PRICKET_TOP_K", "many"),
         ("HF_HUB_OFFLINE", "perhaps"),
         ("PRICKET_LOG", "xml"),
+        ("PRICKET_MIN_P", "2"),
     ];
     let outcome = run_with(&home, &variables, &["list"]);
     let told = [
-        "2:15: sampling.temperature: -1 is not a number, 0 or more",
-        "3:9: sampling.top_p: 1.5 is not a number, more than 0 and at most 1",
+        "2:15: sampling.temperature: -1 is not a number of 0 or more",
+        "3:9: sampling.top_p: 1.5 is not a number more than 0 and at most 1",
         "4:9: sampling.min_p: nan is not a number from 0 to 1",
-        "5:8: sampling.seed: \"x\" is not a whole number, 0 or more",
-        "6:18: sampling.penalty_last_n: -1 is not a whole number, 0 or more",
-        "8:11: model.threads: 0 is not a whole number, 1 or more",
+        "5:8: sampling.seed: \"x\" is not a whole number of 0 or more",
+        "6:18: sampling.penalty_last_n: -1 is not a whole number of 0 or more",
+        "8:11: model.threads: 0 is not a whole number of 1 or more",
         "9:11: model.backend: \"gpu\" is not one of cpu, candle, candle-f32",
-        "10:11: model.context: 2.5 is not a whole number, 1 or more",
+        "10:11: model.context: 2.5 is not a whole number of 1 or more",
         "12:11: hub.offline: \"yes\" is not true or false",
         "13:10: hub.models: \"\" is not a nonempty text",
         "15:8: answer.stop: this list is not a list of nonempty texts",
         "16:10: answer.system: 7 is not a text",
-        "PRICKET_TOP_K: sampling.top_k: \"many\" is not a whole number, 0 or more",
+        "PRICKET_TOP_K: sampling.top_k: \"many\" is not a whole number of 0 or more",
+        "PRICKET_MIN_P: sampling.min_p: 2 is not a number from 0 to 1",
         "HF_HUB_OFFLINE: hub.offline: \"perhaps\" is not true or false",
         "PRICKET_LOG: log.format: \"xml\" is not one of text, json",
     ];
     outcome.is_error(2, &told);
-    assert!(outcome.stderr.starts_with("error: the configuration has 15 mistakes\n"));
+    assert!(outcome.stderr.starts_with("error: the configuration has 16 mistakes\n"));
     let lines: Vec<&str> = outcome.stderr.lines().skip(1).take(told.len()).collect();
     for (line, part) in lines.iter().zip(told) {
         assert!(line.ends_with(part), "`{line}` is not `{part}`");
@@ -133,6 +135,28 @@ file = \"d.gguf\"
     let many = "[[alias]]\nname = \"m:1\"\nrepo = \"o/r\"\nfile = \"f\"\n".repeat(1_001);
     let file = home.file("many.toml", &many);
     run_in(&home, &file, &["list"]).is_error(2, &["alias: 1001 are more than 1000"]);
+}
+
+#[test]
+fn rules_are_checked_each_for_itself() {
+    let home = Pricket::new();
+    let content = "\
+[[rule]]
+pattern = { regex = \"(\" }
+target = \"x:1\"
+[[rule]]
+pattern = { globb = \"a*\" }
+target = \"x:1\"
+[[rule]]
+pattern = { glob = \"a*\" }
+target = \"x:$2\"
+[[rule]]
+pattern = { exact = \"a\" }
+target = \"x:1\"
+";
+    let file = home.file("rules.toml", content);
+    let parts = ["3 mistakes", ":1:1: rule[0]: ", "rule[1]: unknown variant `globb`", "rule[2]: "];
+    run_in(&home, &file, &["list"]).is_error(2, &parts);
 }
 
 #[test]

@@ -20,6 +20,10 @@ name = \"mine:1b\"
 repo = \"org/repo\"
 revision = \"v2\"
 file = \"mine.gguf\"
+
+[[rule]]
+pattern = { glob = \"mine/*\" }
+target = \"mine:$1\"
 ";
 
 /// The value and the origin of a setting in `config show --origin`.
@@ -51,6 +55,7 @@ fn every_value_is_shown_with_its_origin() {
     assert_eq!(row(&table, "chat.history"), ("(none)", at("10:1").as_str()));
     assert_eq!(row(&table, "model.backend"), ("cpu", "default"));
     assert_eq!(row(&table, "alias mine:1b").0, "hf:org/repo@v2/mine.gguf");
+    assert_eq!(row(&table, "rule glob `mine/*`"), ("mine:$1", at("18:1").as_str()));
     let cache = home.home().join("cache");
     assert_eq!(row(&table, "hub.cache"), (cache.to_str().unwrap(), "PRICKET_CACHE"));
     let hub = home.home().join("hf").join("hub");
@@ -76,6 +81,7 @@ fn json_holds_every_setting_by_section() {
     assert_eq!((&seed["value"], &seed["layer"]), (&1.into(), &"file".into()));
     assert_eq!(seed["origin"], format!("{file}:3:1"));
     assert_eq!(told["alias"][0]["origin"], format!("{file}:12:1"));
+    assert_eq!(told["rule"][0]["value"]["target"], "mine:$1");
 }
 
 #[test]
@@ -126,7 +132,9 @@ fn check_counts_what_is_in_effect_and_names_stray_variables() {
         ("PRICKET_CACHE", ""),
     ];
     let outcome = run_with(&home, &variables, &["config", "check"]).ok();
-    let told = format!("{file}: 4 settings in effect, 1 alias\nenvironment: 1 setting in effect\n");
+    let told = format!(
+        "{file}: 4 settings in effect, 1 alias, 1 rule\nenvironment: 1 setting in effect\n"
+    );
     assert_eq!(outcome.stdout, told);
     let stray = "PRICKET_TEMPRATURE sets nothing; did you mean `PRICKET_TEMPERATURE`?";
     assert!(outcome.stderr.contains(stray), "{outcome:?}");
@@ -139,7 +147,7 @@ fn the_example_holds_every_setting_and_is_itself_without_mistake() {
     assert!(example.lines().all(|line| line.len() <= 100), "{example}");
     let as_it_is = home.file("as_it_is.toml", &example);
     let told = run_in(&home, &as_it_is, &["config", "check"]).ok().stdout;
-    assert!(told.contains("0 settings in effect, 0 aliases"), "{told}");
+    assert!(told.contains("0 settings in effect, 0 aliases, 0 rules"), "{told}");
     // Comments begin with `# `, settings with `#`.
     let uncomment = |line: &str| match line.strip_prefix('#') {
         Some(rest) if !rest.starts_with(' ') => rest.to_owned(),
@@ -157,4 +165,7 @@ fn the_example_holds_every_setting_and_is_itself_without_mistake() {
         }
     }
     assert!(settings >= 26, "{settings}");
+    for key in ["alias", "rule"] {
+        assert_eq!(shown[key].as_array().map(Vec::len), Some(1), "{key}");
+    }
 }
