@@ -137,14 +137,28 @@ impl Session<'_> {
         }
         let stats = self.engine.stats();
         terminal.note(format_args!(
-            "this session: {} requests ({} failed, {} cancelled), {} tokens in, {} tokens out, {} \
-             of keys and values a token",
+            "this session: {} requests ({} failed, {} cancelled), {} tokens in ({} cached), {} \
+             tokens out",
             stats.total,
             stats.failed,
             stats.cancelled,
             stats.prompt_tokens,
+            stats.cached_tokens,
             stats.completion_tokens,
+        ));
+        let first_token = stats.mean_first_token_ms();
+        terminal.note(format_args!(
+            "  {} steps: {:.0} ms with a prompt, {:.0} ms without; first token after {} on average",
+            stats.steps,
+            stats.prefill_ms,
+            stats.decode_ms,
+            first_token.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms")),
+        ));
+        terminal.note(format_args!(
+            "  {} of keys and values held, {} a token; {} SIMD matrix operations",
+            ByteSize(stats.kv_bytes),
             ByteSize(self.engine.model_spec().kv_bytes_per_token),
+            stats.simd_ops,
         ));
     }
 }

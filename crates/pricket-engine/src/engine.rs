@@ -62,7 +62,7 @@ impl Engine {
         let context = options.check(spec.context_length)?;
         let defaults = text.default_sampling();
         defaults.validate()?;
-        let stats = Arc::new(Stats::default());
+        let stats = Arc::new(Stats::new());
         // One place more than may wait: for the word that ends the thread.
         let (inbox, outbox) = sync_channel(options.queue_len_max + 1);
         let batch_tokens_max = options.prefill_chunk + options.sequences_max;

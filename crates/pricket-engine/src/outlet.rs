@@ -97,7 +97,7 @@ impl Outlet {
 
     /// Ends the request well.
     pub(crate) fn complete(&mut self, completion: Completion) {
-        self.stats.count_tokens(completion.usage);
+        self.stats.count_completion(&completion);
         self.end(Outcome::Completed, CompletionChunk::Complete(Box::new(completion)));
     }
 

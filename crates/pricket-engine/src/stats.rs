@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use pricket_core::Usage;
+use pricket_core::Completion;
+use pricket_simd::Kernels;
 use serde::Serialize;
 
 /// A snapshot of the engine's counters. At rest `total = completed + failed + cancelled`, and
@@ -27,6 +28,8 @@ pub struct EngineStats {
     pub cancelled: u64,
     /// Prompt tokens that went through the model.
     pub prompt_tokens: u64,
+    /// Of them, those whose keys and values were found and not computed again.
+    pub cached_tokens: u64,
     /// Tokens generated.
     pub completion_tokens: u64,
     /// Steps: forward passes over a batch.
@@ -35,8 +38,16 @@ pub struct EngineStats {
     pub prefill_ms: f64,
     /// Time in forward passes that held none, in milliseconds.
     pub decode_ms: f64,
+    /// Requests that ended well and had a first token.
+    pub first_tokens: u64,
+    /// From submission to the first token, summed over them, in milliseconds.
+    pub first_token_ms: f64,
     /// Bytes that keys and values occupied after the latest step.
     pub kv_bytes: u64,
+    /// Calls of the SIMD matrix kernels, one for each thread's part of a product. The kernels are
+    /// the process's: those of other engines in it, since this one was made or its sums were set
+    /// back, are among them.
+    pub simd_ops: u64,
 }
 
 /// How a request ended.
@@ -49,6 +60,8 @@ pub(crate) enum Outcome {
 
 /// The counters. Each is a number of its own: nobody reads one to decide about another, so no
 /// ordering is needed but that of each.
+///
+/// The SIMD operations are counted by the kernels; here is what they had counted at the start.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     total: AtomicU64,
@@ -58,14 +71,23 @@ pub(crate) struct Stats {
     failed: AtomicU64,
     cancelled: AtomicU64,
     prompt_tokens: AtomicU64,
+    cached_tokens: AtomicU64,
     completion_tokens: AtomicU64,
     steps: AtomicU64,
     prefill_ns: AtomicU64,
     decode_ns: AtomicU64,
+    first_tokens: AtomicU64,
+    first_token_ns: AtomicU64,
     kv_bytes: AtomicU64,
+    simd_ops_before: AtomicU64,
 }
 
 impl Stats {
+    /// Nothing counted yet.
+    pub(crate) fn new() -> Self {
+        Self { simd_ops_before: AtomicU64::new(simd_ops()), ..Self::default() }
+    }
+
     /// A request arrived.
     pub(crate) fn arrive(&self) {
         self.total.fetch_add(1, Relaxed);
@@ -103,10 +125,16 @@ impl Stats {
         counter.fetch_add(1, Relaxed);
     }
 
-    /// Tokens of one request.
-    pub(crate) fn count_tokens(&self, usage: Usage) {
+    /// Tokens of one request, and how long its reader waited for the first.
+    pub(crate) fn count_completion(&self, completion: &Completion) {
+        let Completion { usage, timings, .. } = completion;
         self.prompt_tokens.fetch_add(usage.prompt_tokens as u64, Relaxed);
+        self.cached_tokens.fetch_add(usage.cached_tokens as u64, Relaxed);
         self.completion_tokens.fetch_add(usage.completion_tokens as u64, Relaxed);
+        if usage.completion_tokens > 0 {
+            self.first_tokens.fetch_add(1, Relaxed);
+            self.first_token_ns.fetch_add((timings.first_token_ms * 1e6) as u64, Relaxed);
+        }
     }
 
     /// A forward pass.
@@ -127,13 +155,17 @@ impl Stats {
             &self.failed,
             &self.cancelled,
             &self.prompt_tokens,
+            &self.cached_tokens,
             &self.completion_tokens,
             &self.steps,
             &self.prefill_ns,
             &self.decode_ns,
+            &self.first_tokens,
+            &self.first_token_ns,
         ] {
             sum.store(0, Relaxed);
         }
+        self.simd_ops_before.store(simd_ops(), Relaxed);
     }
 
     pub(crate) fn snapshot(&self) -> EngineStats {
@@ -145,19 +177,33 @@ impl Stats {
             failed: self.failed.load(Relaxed),
             cancelled: self.cancelled.load(Relaxed),
             prompt_tokens: self.prompt_tokens.load(Relaxed),
+            cached_tokens: self.cached_tokens.load(Relaxed),
             completion_tokens: self.completion_tokens.load(Relaxed),
             steps: self.steps.load(Relaxed),
             prefill_ms: self.prefill_ns.load(Relaxed) as f64 / 1e6,
             decode_ms: self.decode_ns.load(Relaxed) as f64 / 1e6,
+            first_tokens: self.first_tokens.load(Relaxed),
+            first_token_ms: self.first_token_ns.load(Relaxed) as f64 / 1e6,
             kv_bytes: self.kv_bytes.load(Relaxed),
+            simd_ops: simd_ops().saturating_sub(self.simd_ops_before.load(Relaxed)),
         }
     }
 }
 
+/// What the kernels of all levels have counted since the program started.
+fn simd_ops() -> u64 {
+    Kernels::available().map(Kernels::matmuls).sum()
+}
+
 impl EngineStats {
+    /// From submission to the first token, on average, in milliseconds; `None` before the first.
+    pub fn mean_first_token_ms(&self) -> Option<f64> {
+        (self.first_tokens > 0).then(|| self.first_token_ms / self.first_tokens as f64)
+    }
+
     /// The counters as Prometheus' text format has them, under the name `pricket_engine_*`.
     pub fn to_prometheus(&self) -> String {
-        let rows: [(&str, &str, f64); 12] = [
+        let rows: [(&str, &str, f64); 14] = [
             ("requests_total", "counter", self.total as f64),
             ("requests_queued", "gauge", self.queued as f64),
             ("requests_active", "gauge", self.active as f64),
@@ -165,11 +211,13 @@ impl EngineStats {
             ("requests_failed_total", "counter", self.failed as f64),
             ("requests_cancelled_total", "counter", self.cancelled as f64),
             ("prompt_tokens_total", "counter", self.prompt_tokens as f64),
+            ("cached_tokens_total", "counter", self.cached_tokens as f64),
             ("completion_tokens_total", "counter", self.completion_tokens as f64),
             ("steps_total", "counter", self.steps as f64),
             ("prefill_seconds_total", "counter", self.prefill_ms / 1e3),
             ("decode_seconds_total", "counter", self.decode_ms / 1e3),
             ("kv_bytes", "gauge", self.kv_bytes as f64),
+            ("simd_ops_total", "counter", self.simd_ops as f64),
         ];
         let mut text = String::new();
         for (name, kind, value) in rows {
@@ -177,6 +225,10 @@ impl EngineStats {
             let _ = writeln!(text, "# TYPE pricket_engine_{name} {kind}");
             let _ = writeln!(text, "pricket_engine_{name} {value}");
         }
+        let (name, seconds) = ("pricket_engine_first_token_seconds", self.first_token_ms / 1e3);
+        let _ = writeln!(text, "# TYPE {name} summary");
+        let _ = writeln!(text, "{name}_sum {seconds}");
+        let _ = writeln!(text, "{name}_count {}", self.first_tokens);
         text
     }
 }

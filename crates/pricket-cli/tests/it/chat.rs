@@ -50,6 +50,10 @@ fn commands_answer_on_stderr_and_wrong_ones_are_not_sent_to_the_model() {
         "/save needs a file",
         "answer 8 tokens",
         "1 requests",
+        "8 tokens out",
+        "first token after - on average",
+        " of keys and values held, ",
+        " 0 SIMD matrix operations",
         "forgotten",
     ] {
         assert!(outcome.stderr.contains(part), "`{part}` is missing: {outcome:?}");

@@ -10,7 +10,7 @@ use pricket_tokenizer::SkipSpecial;
 
 use crate::kit::complete;
 
-fn tiny_llama() -> PathBuf {
+pub(crate) fn tiny_llama() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models/tiny-llama")
 }
 

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use pricket_core::{CompletionProvider, CompletionRequest, SamplingParams};
-use pricket_engine::EngineOptions;
+use pricket_engine::{Engine, EngineOptions};
 
 use crate::kit::{Script, choose, complete, engine, parroting, read, saying};
+use crate::load::tiny_llama;
 
 #[test]
 fn a_hundred_requests_ten_of_which_fail() {
@@ -77,6 +78,46 @@ fn the_times_are_those_of_the_wall_clock() {
     let stats = engine.stats();
     assert_eq!(stats.steps, 50);
     assert!(stats.prefill_ms >= pass && stats.decode_ms >= 49.0 * pass, "{stats:?}");
+    assert!((stats.prefill_ms + stats.decode_ms) <= times.total_ms, "{stats:?} of {times:?}");
+    assert_eq!(stats.first_tokens, 1);
+    // To the nanosecond, in which it is summed.
+    let first = stats.mean_first_token_ms().unwrap();
+    assert!((first - times.first_token_ms).abs() < 2e-6, "{first} of {times:?}");
+}
+
+/// A real model, so that the kernels work and the cache fills.
+#[test]
+fn fifty_tokens_are_accounted_for() {
+    let engine = Engine::load(tiny_llama(), &EngineOptions::default(), &mut |_| ()).unwrap();
+    assert_eq!(engine.stats().mean_first_token_ms(), None);
+    let prompt: Vec<u32> = (3..40).collect();
+    let mut request = CompletionRequest::ids(prompt.clone()).max_tokens(50);
+    request.ignore_eos = true;
+    let began = Instant::now();
+    let completion = complete(engine.complete(request.sampling(SamplingParams::greedy())));
+    let wall = began.elapsed().as_secs_f64() * 1e3;
+    let (stats, spec) = (engine.stats(), engine.model_spec());
+    assert_eq!(stats.prompt_tokens, prompt.len() as u64);
+    assert_eq!((stats.completion_tokens, stats.cached_tokens), (50, 0));
+    // The prompt in one pass gives the first token, each other token takes a pass.
+    assert_eq!(stats.steps, 50);
+    assert!(stats.prefill_ms > 0.0 && stats.decode_ms > 0.0, "{stats:?}");
+    assert!(stats.prefill_ms + stats.decode_ms <= wall, "{stats:?} of {wall}");
+    let first = stats.mean_first_token_ms().unwrap();
+    assert!(first >= stats.prefill_ms && first <= wall, "{stats:?} of {wall}");
+    let rate = completion.decode_tokens_per_second().unwrap();
+    assert!(rate >= 49e3 / wall && rate <= 49e3 / stats.decode_ms, "{rate}: {stats:?} of {wall}");
+    // Seven products a layer and one for the logits, in every pass.
+    assert!(stats.simd_ops >= 50 * (7 * spec.layers as u64 + 1), "{stats:?}");
+    // The last token was sampled and never entered; the cache may hold more than is filled.
+    assert!(stats.kv_bytes >= (37 + 49) * spec.kv_bytes_per_token, "{stats:?}");
+    // Other tests' engines go on counting the same kernels, so a look may come late.
+    let is_set_back = (0..100).any(|_| {
+        engine.reset_stats();
+        engine.stats().simd_ops < stats.simd_ops / 2
+    });
+    assert!(is_set_back, "{:?}", engine.stats());
+    assert_eq!((engine.stats().first_tokens, engine.stats().steps), (0, 0));
 }
 
 #[test]
@@ -103,6 +144,10 @@ fn prometheus_reads_every_counter() {
         "pricket_engine_prompt_tokens_total 3",
         "pricket_engine_completion_tokens_total 5",
         "# TYPE pricket_engine_kv_bytes gauge",
+        "# TYPE pricket_engine_simd_ops_total counter",
+        "pricket_engine_cached_tokens_total 0",
+        "# TYPE pricket_engine_first_token_seconds summary",
+        "pricket_engine_first_token_seconds_count 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
     }
