@@ -233,6 +233,15 @@ fn a_table_does_not_change_under_its_reader() {
     assert_eq!((names(&before), names(&registry.table())), (vec!["a"], vec!["b"]));
 }
 
+/// Counts a thread that ends, also one that fails: the readers must not wait for it for ever.
+struct Finished<'a>(&'a AtomicUsize);
+
+impl Drop for Finished<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 /// Thirty-two threads register pairs, replace, fail and unregister, while readers look at every
 /// table: both of a pair are there or neither, and the names agree with the entries.
 #[test]
@@ -259,6 +268,7 @@ fn thirty_two_writers_leave_whole_tables() {
         for thread in 0..THREADS {
             let (registry, done) = (&registry, &done);
             scope.spawn(move || {
+                let _finished = Finished(done);
                 let left =
                     || mute(&format!("left-{thread}")).aliases([format!("also-left-{thread}")]);
                 let right = || mute(&format!("right-{thread}"));
@@ -276,7 +286,6 @@ fn thirty_two_writers_leave_whole_tables() {
                         assert!(registry.unregister(&format!("right-{thread}")).is_some());
                     }
                 }
-                done.fetch_add(1, Ordering::SeqCst);
             });
         }
         for _ in 0..2 {
