@@ -1,6 +1,6 @@
 //! `pricket models`: what is known of models, and what a name means.
 
-use pricket::core::{MicroDollars, ModelInfo};
+use pricket::core::{Capability, MicroDollars, ModelInfo};
 use pricket::hub::{Hub, ModelQuery, Resolution};
 use serde::Serialize;
 
@@ -115,7 +115,7 @@ fn price(info: &ModelInfo) -> String {
 }
 
 fn capabilities(info: &ModelInfo) -> String {
-    info.capabilities.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ")
+    info.capabilities.iter().map(Capability::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn known(value: Option<impl ToString>) -> String {

@@ -20,8 +20,8 @@ const MODELS: &str = "
 #bytes = 807694464
 
 # What other names mean; the rule with the highest priority wins. A pattern is { exact = \"...\" },
-# { glob = \"...\" } or { regex = \"...\" }, and $1 in the target is what its first star or group stands
-# for. A condition is { env = \"...\" }, { feature = \"...\" } or { capability = \"...\" }.
+# { glob = \"...\" } or { regex = \"...\" }, and $1 in the target is what its first star or group
+# stands for. A condition is { env = \"...\" }, { feature = \"...\" } or { capability = \"...\" }.
 #[[rule]]
 #pattern = { glob = \"mine/*\" }
 #target = \"hf:org/$1-GGUF\"
