@@ -4,7 +4,9 @@
 //! One process, rounds interleaved, each beginning with another of the four; medians with the
 //! quartiles. What a busy machine does to a round it does to all four, so the last column takes the
 //! ratio within each round before the median. Every round starts its threads anew, so that the
-//! kernel's placement of them is sampled and not decided once. Run: `cargo bench -p pricket-benches --bench stream [-- ROUNDS]`.
+//! kernel's placement of them is sampled and not decided once.
+//!
+//! Run: `cargo bench -p pricket-benches --bench stream [-- ROUNDS]`.
 
 use std::hint::black_box;
 use std::io::Write;

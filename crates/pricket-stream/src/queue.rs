@@ -124,10 +124,16 @@ impl<T> Queue<T> {
     /// closes.
     #[inline]
     pub(crate) fn put(&self, item: T) -> Result<(), T> {
-        match self.offer(item) {
-            Ok(()) => Ok(()),
-            Err(Refused::Closed(item)) => Err(item),
-            Err(Refused::Full(item)) => self.put_in_time(item),
+        if self.is_closed() {
+            return Err(item);
+        }
+        match self.ring.push(item) {
+            Ok(()) => {
+                ring_changed();
+                self.reader.wake();
+                Ok(())
+            }
+            Err(item) => self.put_in_time(item),
         }
     }
 
@@ -139,7 +145,12 @@ impl<T> Queue<T> {
         loop {
             if !spin.again() {
                 let ticket = self.writers.register(Waiter::me());
-                if self.ring.is_full() && !self.is_closed() {
+                let is_stuck = || self.ring.is_full() && !self.is_closed();
+                // Once more, now that a wake-up is sure to come: one that comes while this thread
+                // is awake costs the reader no call of the system.
+                let spin = Spin::new();
+                while is_stuck() && spin.again() {}
+                if is_stuck() {
                     park();
                 }
                 self.writers.leave(&ticket);
