@@ -95,6 +95,13 @@ fn padded_floats(cols: usize) -> usize {
     cols.div_ceil(2) * 2
 }
 
+/// Makes a buffer hold at least `len` values.
+fn fit<T: Clone>(buffer: &mut Vec<T>, len: usize, value: T) {
+    if buffer.len() < len {
+        buffer.resize(len, value);
+    }
+}
+
 impl Activations {
     /// A buffer with room for `tokens_max` vectors of `cols_max` values of either kind.
     pub fn with_capacity(tokens_max: usize, cols_max: usize) -> Self {
@@ -123,78 +130,104 @@ impl Activations {
         tokens: usize,
         cols: usize,
     ) -> Result<(), SimdError> {
+        self.begin(kind, tokens, cols)?;
+        self.set_columns(kernels, 0, cols, x)
+    }
+
+    /// Makes room for `tokens` vectors of `cols` values of `kind`, which
+    /// [`set_columns`](Self::set_columns) then fills, some columns at a time, until all are set.
+    pub fn begin(&mut self, kind: ActKind, tokens: usize, cols: usize) -> Result<(), SimdError> {
         if tokens == 0 || cols == 0 {
             return Err(SimdError::Empty { what: "a set of activations" });
         }
-        let expected =
-            tokens.checked_mul(cols).ok_or(SimdError::SizeOverflow { rows: tokens, cols })?;
-        SimdError::check_len("the activations", expected, x.len())?;
+        tokens.checked_mul(cols).ok_or(SimdError::SizeOverflow { rows: tokens, cols })?;
         if kind == ActKind::Q8 && !cols.is_multiple_of(32) {
-            let want = "a multiple of 32";
-            return Err(SimdError::ShapeUnsupported {
-                what: "the number of columns",
-                found: cols,
-                want,
-            });
+            let (what, want) = ("the number of columns", "a multiple of 32");
+            return Err(SimdError::ShapeUnsupported { what, found: cols, want });
         }
         (self.kind, self.tokens, self.cols) = (kind, tokens, cols);
+        let (runs, floats) = (padded_runs(cols), padded_floats(cols));
+        let tiles = tokens.div_ceil(TILE);
         match (kind, tokens) {
-            (ActKind::Q8, 1) => self.quantize_single(kernels, x),
-            (ActKind::Q8, _) => self.quantize_tiles(kernels, x),
-            (ActKind::F32, 1) => {
-                self.single_floats.clear();
-                self.single_floats.extend_from_slice(x);
-                self.single_floats.resize(padded_floats(cols), 0.0);
+            (ActKind::Q8, 1) => {
+                self.single_runs.resize(runs, Run::default());
+                self.single_runs.iter_mut().skip(cols / 32).for_each(|run| *run = Run::default());
             }
-            (ActKind::F32, _) => self.transpose_tiles(x),
+            (ActKind::Q8, _) => {
+                fit(&mut self.tile_runs, tiles * runs, Run::default());
+                for tile in self.tile_runs.chunks_exact_mut(runs).take(tiles) {
+                    tile.iter_mut().skip(cols / 32).for_each(|run| *run = Run::default());
+                }
+            }
+            (ActKind::F32, 1) => {
+                self.single_floats.resize(floats, 0.0);
+                self.single_floats.iter_mut().skip(cols).for_each(|value| *value = 0.0);
+            }
+            (ActKind::F32, _) => {
+                fit(&mut self.tile_floats, tiles * floats, [0.0; TILE]);
+                for tile in self.tile_floats.chunks_exact_mut(floats).take(tiles) {
+                    tile.iter_mut().skip(cols).for_each(|column| *column = [0.0; TILE]);
+                }
+            }
         }
         Ok(())
     }
 
-    fn quantize_single(&mut self, kernels: &Kernels, x: &[f32]) {
-        let runs = padded_runs(self.cols);
-        self.single_runs.resize(runs, Run::default());
-        (kernels.table().quantize_single)(x, &mut self.single_runs, 0);
-        for run in self.single_runs.iter_mut().skip(self.cols / 32) {
-            *run = Run::default();
+    /// Takes the columns from `first` on, `width` of them, of every vector: (tokens, width) in
+    /// `x`. Quantised activations take whole runs of 32 columns.
+    pub fn set_columns(
+        &mut self,
+        kernels: &Kernels,
+        first: usize,
+        width: usize,
+        x: &[f32],
+    ) -> Result<(), SimdError> {
+        let expected = self.tokens.saturating_mul(width);
+        SimdError::check_len("the activations", expected, x.len())?;
+        let end = first.saturating_add(width);
+        SimdError::check_room("the vector", end, self.cols)?;
+        if self.kind == ActKind::Q8 && !(first.is_multiple_of(32) && width.is_multiple_of(32)) {
+            let (what, want) = ("a range of columns", "multiples of 32");
+            return Err(SimdError::ShapeUnsupported { what, found: first, want });
         }
-    }
-
-    fn quantize_tiles(&mut self, kernels: &Kernels, x: &[f32]) {
-        let runs = padded_runs(self.cols);
-        let needed = self.tokens.div_ceil(TILE) * runs;
-        if self.tile_runs.len() < needed {
-            self.tile_runs.resize(needed, Run::default());
+        if width == 0 {
+            return Ok(());
         }
-        let used = self.cols / 32;
-        for (tile, rows) in self.tile_runs.chunks_exact_mut(runs).zip(x.chunks(TILE * self.cols)) {
-            for (token, row) in rows.chunks_exact(self.cols).enumerate() {
-                (kernels.table().quantize_tile)(row, tile, token);
+        let (runs, floats) = (padded_runs(self.cols), padded_floats(self.cols));
+        let table = kernels.table();
+        match (self.kind, self.tokens) {
+            (ActKind::Q8, 1) => {
+                if let Some(runs) = self.single_runs.get_mut(first / 32..end / 32) {
+                    (table.quantize_single)(x, runs, 0);
+                }
             }
-            for run in tile.iter_mut().skip(used) {
-                *run = Run::default();
+            (ActKind::Q8, _) => {
+                let tiles = self.tile_runs.chunks_exact_mut(runs);
+                for (tile, rows) in tiles.zip(x.chunks(TILE * width)) {
+                    let tile = tile.get_mut(first / 32..end / 32).unwrap_or_default();
+                    for (token, row) in rows.chunks_exact(width).enumerate() {
+                        (table.quantize_tile)(row, tile, token);
+                    }
+                }
             }
-        }
-    }
-
-    fn transpose_tiles(&mut self, x: &[f32]) {
-        let columns = padded_floats(self.cols);
-        let needed = self.tokens.div_ceil(TILE) * columns;
-        if self.tile_floats.len() < needed {
-            self.tile_floats.resize(needed, [0.0; TILE]);
-        }
-        for (tile, rows) in
-            self.tile_floats.chunks_exact_mut(columns).zip(x.chunks(TILE * self.cols))
-        {
-            for column in tile.iter_mut().skip(self.cols) {
-                *column = [0.0; TILE];
+            (ActKind::F32, 1) => {
+                if let Some(places) = self.single_floats.get_mut(first..end) {
+                    places.copy_from_slice(x);
+                }
             }
-            for (token, row) in rows.chunks_exact(self.cols).enumerate() {
-                for (column, value) in tile.iter_mut().zip(row) {
-                    column[token % TILE] = *value;
+            (ActKind::F32, _) => {
+                let tiles = self.tile_floats.chunks_exact_mut(floats);
+                for (tile, rows) in tiles.zip(x.chunks(TILE * width)) {
+                    let tile = tile.get_mut(first..end).unwrap_or_default();
+                    for (token, row) in rows.chunks_exact(width).enumerate() {
+                        for (column, value) in tile.iter_mut().zip(row) {
+                            column[token % TILE] = *value;
+                        }
+                    }
                 }
             }
         }
+        Ok(())
     }
 
     /// The kind that was set last.

@@ -52,6 +52,30 @@ impl Acts {
         Ok(())
     }
 
+    /// Makes room for `tokens` rows of `cols` values for every kind that `linear` wants.
+    pub(crate) fn begin(
+        &mut self,
+        linear: &Linear,
+        tokens: usize,
+        cols: usize,
+    ) -> Result<(), ModelError> {
+        let kind = linear.weight.activation_kind();
+        Ok(self.of_mut(kind).begin(kind, tokens, cols)?)
+    }
+
+    /// Prepares some columns: (tokens, width), from the column `first` on.
+    pub(crate) fn set_columns(
+        &mut self,
+        kernels: &Kernels,
+        linear: &Linear,
+        first: usize,
+        width: usize,
+        x: &[f32],
+    ) -> Result<(), ModelError> {
+        let kind = linear.weight.activation_kind();
+        Ok(self.of_mut(kind).set_columns(kernels, first, width, x)?)
+    }
+
     /// The activations that a matrix wants.
     pub(crate) fn of(&self, linear: &Linear) -> &Activations {
         match linear.weight.activation_kind() {
@@ -77,15 +101,15 @@ pub(crate) struct Space {
     /// What a norm gives: (tokens, hidden).
     pub(crate) normed: Vec<f32>,
     pub(crate) acts: Acts,
+    /// What the feed-forward layer's way back reads.
+    pub(crate) inner: Acts,
     /// Queries, keys and values side by side: (tokens, qkv).
     pub(crate) qkv: Vec<f32>,
     /// What attention gives: (tokens, query width).
     pub(crate) attended: Vec<f32>,
-    /// (tokens, ffn)
+    /// Some rows of a matrix times every token: (tokens, rows), and two more of the kind.
     pub(crate) gate: Vec<f32>,
-    /// (tokens, ffn)
     pub(crate) up: Vec<f32>,
-    /// What the activation gives: (tokens, ffn).
     pub(crate) activated: Vec<f32>,
     pub(crate) heads: HeadSpace,
     /// Angles of every token: (tokens, head dim / 2) of each.
@@ -101,9 +125,6 @@ impl Space {
         self.normed.resize(tokens * blueprint.hidden, 0.0);
         self.qkv.resize(tokens * blueprint.qkv_width(), 0.0);
         self.attended.resize(tokens * blueprint.query_width(), 0.0);
-        self.gate.resize(tokens * blueprint.ffn, 0.0);
-        self.up.resize(tokens * blueprint.ffn, 0.0);
-        self.activated.resize(tokens * blueprint.ffn, 0.0);
         let half = blueprint.head_dim / 2;
         fit_angles(&self.places, blueprint, half, &mut self.cos, &mut self.sin);
     }

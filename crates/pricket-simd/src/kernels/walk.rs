@@ -114,7 +114,7 @@ pub(super) fn put(places: &mut [f32], sums: &[f32; GROUP_ROWS]) {
 
 /// Copies up to 16 places into the sums.
 #[inline(always)]
-pub(super) fn take(places: &[f32], sums: &mut [f32; GROUP_ROWS]) {
+fn take(places: &[f32], sums: &mut [f32; GROUP_ROWS]) {
     if let Ok(full) = <&[f32; GROUP_ROWS]>::try_from(places) {
         *sums = *full;
     } else {

@@ -55,7 +55,7 @@ impl Opened {
 }
 
 /// Opens the units of `lines` into `slab`, and clears what is left of it up to an even number of
-/// runs.
+/// runs, or all of it where there are no lines.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 pub(super) fn open(layout: Layout, lines: &[Line], slab: &mut [Opened; SLAB_RUNS]) {
     match layout {
@@ -87,10 +87,10 @@ fn units<const LINES: usize, const RUNS: usize>(
             run.put(&open(unit, part));
         }
     }
+    // A group that is not there has no lines at all.
     let count = units.len() * RUNS;
-    if count % 2 == 1
-        && let Some(run) = slab.get_mut(count)
-    {
+    let clear = if units.is_empty() { SLAB_RUNS } else { count % 2 };
+    for run in slab.iter_mut().skip(count).take(clear) {
         run.clear();
     }
 }

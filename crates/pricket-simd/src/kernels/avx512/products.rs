@@ -7,162 +7,185 @@
 #![expect(clippy::needless_range_loop, reason = "registers are named by index, as in the formulas")]
 
 use core::arch::x86_64::{
-    __m512, __m512i, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps, _mm512_mul_ps,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_slli_epi32,
-    _mm512_sub_epi32,
+    __m512, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_setzero_si512, _mm512_slli_epi32, _mm512_sub_epi32,
 };
+
+use std::ops::Range;
 
 use bytemuck::must_cast;
 
 use super::opened::{Opened, SLAB_RUNS, Slab, open};
 use crate::activations::{Run, TILE, Tiles};
-use crate::kernels::walk::{put, take};
+use crate::kernels::walk::put;
 use crate::matmul::Product;
 use crate::packed::{GROUP_ROWS, Layout, Panel};
 
-/// Tokens side by side, and half of them where no more are left, or where each has two chains.
-const TOKENS: usize = 8;
-const FEW_TOKENS: usize = 4;
+/// Tokens side by side: an octet.
+const OCTET: usize = 8;
+/// Half of an octet, where no more tokens are left, or where each has two chains.
+const QUAD: usize = 4;
 
-/// The sums of some tokens for some groups.
-type Sums<const T: usize, const G: usize> = [[__m512; T]; G];
+/// The sums of an octet for two groups.
+type Sums = [[__m512; OCTET]; 2];
+
+/// Octets that weights are opened for at once: their sums, 32 KiB, stay in the second-level cache.
+/// A call for a few tokens does not pay for so many.
+const MANY: usize = 32;
+const FEW: usize = 2;
 
 /// Many tokens.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 pub(super) fn matmul(panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
     match panel.layout {
-        Layout::Nibble => slabs::<8, false, false>(panel, tiles, out),
-        Layout::Byte => slabs::<128, false, false>(panel, tiles, out),
-        Layout::Wide => slabs::<16, false, false>(panel, tiles, out),
+        Layout::Nibble => sized::<8, false, false>(panel, tiles, out),
+        Layout::Byte => sized::<128, false, false>(panel, tiles, out),
+        Layout::Wide => sized::<16, false, false>(panel, tiles, out),
         Layout::NibbleOffset | Layout::NibbleSuper | Layout::WideOffset => {
-            slabs::<0, false, true>(panel, tiles, out);
+            sized::<0, false, true>(panel, tiles, out);
         }
-        Layout::WideHalves => slabs::<32, true, false>(panel, tiles, out),
-        Layout::WideHalvesOffset => slabs::<0, true, true>(panel, tiles, out),
+        Layout::WideHalves => sized::<32, true, false>(panel, tiles, out),
+        Layout::WideHalvesOffset => sized::<0, true, true>(panel, tiles, out),
         // Float weights never meet quantised activations: `matmul` checks the kinds.
         Layout::Single | Layout::Half | Layout::UpperHalf => {}
     }
 }
 
-/// Slab of columns after slab, in each one pair of groups after the other over all tokens.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn slabs<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
+fn sized<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
     panel: &Panel<'_>,
     tiles: Tiles<'_>,
     mut out: Product<'_>,
 ) {
+    if out.tokens <= FEW * OCTET {
+        return blocks::<ZERO, HALVES, OFFSETS, FEW>(panel, tiles, 0, &mut out);
+    }
+    for first in (0..out.tokens.div_ceil(OCTET)).step_by(MANY) {
+        blocks::<ZERO, HALVES, OFFSETS, MANY>(panel, tiles, first, &mut out);
+    }
+}
+
+/// All groups, two at a time, for up to `OCTETS` octets from `first` on.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[expect(clippy::large_stack_arrays, reason = "at most 50 KiB, made once for a whole product")]
+fn blocks<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const OCTETS: usize>(
+    panel: &Panel<'_>,
+    tiles: Tiles<'_>,
+    first: usize,
+    out: &mut Product<'_>,
+) {
+    let mut slab: Slab = [[Opened::ZERO; SLAB_RUNS]; 2];
+    let mut sums: [Sums; OCTETS] = [[[_mm512_setzero_ps(); OCTET]; 2]; OCTETS];
+    let tokens = out.tokens.saturating_sub(first * OCTET).min(OCTETS * OCTET);
+    let used = sums.get_mut(..tokens.div_ceil(OCTET)).unwrap_or_default();
     let (unit_lines, unit_cols) = panel.layout.unit();
     let unit_runs = unit_cols / 32;
     let units = panel.group_lines / unit_lines;
+    let step = slab_units(units, unit_runs);
+    for (pair, lines) in panel.lines.chunks(2 * panel.group_lines).enumerate() {
+        for start in (0..units).step_by(step) {
+            let end = (start + step).min(units);
+            let mut groups = lines.chunks_exact(panel.group_lines);
+            for slab in &mut slab {
+                let group = groups.next().unwrap_or_default();
+                let lines = group.get(start * unit_lines..end * unit_lines);
+                open(panel.layout, lines.unwrap_or_default(), slab);
+            }
+            let runs = start * unit_runs..(end * unit_runs).next_multiple_of(2);
+            for (index, sums) in used.iter_mut().enumerate() {
+                let octet = first + index;
+                let tile = (octet / 2 * tiles.per_tile)..;
+                let tile = tiles.runs.get(tile).unwrap_or_default();
+                let half = OCTET * (octet % 2);
+                let left = tokens - index * OCTET;
+                let work = Work { slab: &slab, tile, runs: runs.clone(), half, left };
+                octets::<ZERO, HALVES, OFFSETS>(&work, tiles.per_tile, sums);
+            }
+        }
+        for (index, sums) in used.iter_mut().enumerate() {
+            let left = tokens - index * OCTET;
+            let token = (first + index) * OCTET;
+            write(sums, left, token, pair * 2 * GROUP_ROWS, panel.rows, out);
+        }
+    }
+}
+
+/// How many units make up a slab: as many as fit, evenly, and an even number of runs, because runs
+/// go in pairs.
+fn slab_units(units: usize, unit_runs: usize) -> usize {
     let most = (SLAB_RUNS / unit_runs).max(1);
     let step = units.div_ceil(units.div_ceil(most).max(1)).max(1);
-    // An odd number of runs in a slab would leave the next one without its pair.
-    let step = if unit_runs % 2 == 1 { step.next_multiple_of(2) } else { step };
-    #[expect(clippy::large_stack_arrays, reason = "18 KiB, made once for a whole product")]
-    let mut slab: Slab = [[Opened::ZERO; SLAB_RUNS]; 2];
-    for first in (0..units).step_by(step) {
-        let last = (first + step).min(units);
-        let runs = first * unit_runs..(last * unit_runs).next_multiple_of(2);
-        let pairs = panel.lines.chunks(2 * panel.group_lines);
-        for (pair, lines) in pairs.enumerate() {
-            let row = pair * 2 * GROUP_ROWS;
-            let groups = lines.chunks_exact(panel.group_lines);
-            let count = groups.len();
-            for (group, slab) in groups.zip(&mut slab) {
-                let lines = group.get(first * unit_lines..last * unit_lines).unwrap_or_default();
-                open(panel.layout, lines, slab);
-            }
-            let rows = panel.rows.saturating_sub(row);
-            for (index, tile) in tiles.runs.chunks_exact(tiles.per_tile).enumerate() {
-                let place = Place { token: index * TILE, row, rows, fresh: first == 0 };
-                let runs = tile.get(runs.clone()).unwrap_or_default();
-                if count == 2 {
-                    tokens::<ZERO, HALVES, OFFSETS, 2>(&slab, runs, place, &mut out);
-                } else {
-                    tokens::<ZERO, HALVES, OFFSETS, 1>(&slab, runs, place, &mut out);
-                }
-            }
-        }
-    }
+    if unit_runs % 2 == 1 { step.next_multiple_of(2) } else { step }
 }
 
-/// Where a tile's sums belong.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    /// The tile's first token.
+/// Writes an octet's sums where they belong and makes them zero again.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+fn write(
+    sums: &mut Sums,
+    left: usize,
     token: usize,
-    /// The first row.
     row: usize,
-    /// How many rows there are from it on.
     rows: usize,
-    /// Whether no slab was added before.
-    fresh: bool,
-}
-
-/// A slab of `G` groups times a tile of tokens.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn tokens<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const G: usize>(
-    slab: &Slab,
-    runs: &[Run<TILE>],
-    place: Place,
     out: &mut Product<'_>,
 ) {
-    let count = out.tokens.saturating_sub(place.token).min(TILE);
-    let mut first = 0;
-    while first < count {
-        if HALVES || count - first <= FEW_TOKENS {
-            pass::<ZERO, HALVES, OFFSETS, FEW_TOKENS, G>(slab, runs, first, count, place, out);
-            first += FEW_TOKENS;
-        } else {
-            pass::<ZERO, HALVES, OFFSETS, TOKENS, G>(slab, runs, first, count, place, out);
-            first += TOKENS;
-        }
-    }
-}
-
-/// A slab of `G` groups times `T` tokens of a tile, from `first` on; those beyond `count` are not
-/// written.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn pass<
-    const ZERO: i32,
-    const HALVES: bool,
-    const OFFSETS: bool,
-    const T: usize,
-    const G: usize,
->(
-    slab: &Slab,
-    runs: &[Run<TILE>],
-    first: usize,
-    count: usize,
-    place: Place,
-    out: &mut Product<'_>,
-) {
-    let (stride, real) = (out.stride, (count - first).min(T));
-    let at = |token: usize, group: usize| {
-        let start = (place.token + first + token) * stride + place.row + group * GROUP_ROWS;
-        let rows = place.rows.saturating_sub(group * GROUP_ROWS).min(GROUP_ROWS);
-        start..start + rows
-    };
-    let mut sums: Sums<T, G> = [[_mm512_setzero_ps(); T]; G];
-    if !place.fresh {
-        // The sums so far wait in the output: a single goes there and back unchanged.
-        for (group, sums) in sums.iter_mut().enumerate() {
-            for (token, sum) in sums.iter_mut().enumerate().take(real) {
-                let mut values = [0.0; GROUP_ROWS];
-                take(out.data.get(at(token, group)).unwrap_or_default(), &mut values);
-                *sum = must_cast(values);
+    for (group, sums) in sums.iter_mut().enumerate() {
+        let row = row + group * GROUP_ROWS;
+        let count = rows.saturating_sub(row).min(GROUP_ROWS);
+        for (t, sum) in sums.iter_mut().enumerate() {
+            let start = (token + t) * out.stride + row;
+            if t < left && count > 0 {
+                let places = out.data.get_mut(start..start + count).unwrap_or_default();
+                put(places, &must_cast(*sum));
             }
+            *sum = _mm512_setzero_ps();
         }
     }
+}
+
+/// An octet's share of a slab.
+struct Work<'a> {
+    slab: &'a Slab,
+    /// The tile that the octet is in, and all behind it.
+    tile: &'a [Run<TILE>],
+    /// The slab's runs in a tile.
+    runs: Range<usize>,
+    /// The octet's first token in its tile.
+    half: usize,
+    /// Tokens from the octet's first on.
+    left: usize,
+}
+
+/// Adds a slab to an octet's sums.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+fn octets<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
+    work: &Work<'_>,
+    per_tile: usize,
+    sums: &mut Sums,
+) {
+    let runs = work.tile.get(work.runs.clone()).unwrap_or_default();
+    let [low, high] = sums;
     for (pair, runs) in runs.as_chunks::<2>().0.iter().enumerate() {
-        add_pair::<ZERO, HALVES, OFFSETS, T, G>(slab, pair, runs, first, &mut sums);
-    }
-    for (group, sums) in sums.iter().enumerate() {
-        for (token, sum) in sums.iter().enumerate().take(real) {
-            let places = out.data.get_mut(at(token, group)).unwrap_or_default();
-            put(places, &must_cast(*sum));
+        // What the next tile needs next: half of it with each octet of this tile.
+        let next = runs.as_ptr().wrapping_add(per_tile + work.half / OCTET);
+        for line in 0..size_of::<Run<TILE>>() / 64 {
+            // A prefetch of an address that does not exist is ignored.
+            _mm_prefetch::<_MM_HINT_T0>(next.cast::<i8>().wrapping_add(64 * line));
+        }
+        if !HALVES && work.left > QUAD {
+            let sums = [&mut *low, &mut *high];
+            add_pair::<ZERO, false, OFFSETS, OCTET>(work.slab, pair, runs, work.half, sums);
+            continue;
+        }
+        let (lows, highs) = (low.as_chunks_mut::<QUAD>().0, high.as_chunks_mut::<QUAD>().0);
+        for (quad, (low, high)) in lows.iter_mut().zip(highs).enumerate() {
+            if work.left > QUAD * quad {
+                let first = work.half + QUAD * quad;
+                let sums = [low, high];
+                add_pair::<ZERO, HALVES, OFFSETS, QUAD>(work.slab, pair, runs, first, sums);
+            }
         }
     }
 }
@@ -171,32 +194,23 @@ fn pass<
 /// products in registers and the sums in memory.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn add_pair<
-    const ZERO: i32,
-    const HALVES: bool,
-    const OFFSETS: bool,
-    const T: usize,
-    const G: usize,
->(
+fn add_pair<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const T: usize>(
     slab: &Slab,
     pair: usize,
     runs: &[Run<TILE>; 2],
     first: usize,
-    sums: &mut Sums<T, G>,
+    mut sums: [&mut [__m512; T]; 2],
 ) {
     // Both are so by construction, and said here so that no index below is checked.
     if pair >= SLAB_RUNS / 2 || first + T > TILE {
         return;
     }
     for (part, run) in runs.iter().enumerate() {
-        let mut opened = [&slab[0][2 * pair + part]; G];
-        for g in 1..G {
-            opened[g] = &slab[g][2 * pair + part];
-        }
+        let opened = [&slab[0][2 * pair + part], &slab[1][2 * pair + part]];
         if HALVES {
-            add_halves::<ZERO, OFFSETS, T, G>(opened, run, first, sums);
+            add_halves::<ZERO, OFFSETS, T>(opened, run, first, &mut sums);
         } else {
-            add_run::<ZERO, OFFSETS, T, G>(opened, run, first, sums);
+            add_run::<ZERO, OFFSETS, T>(opened, run, first, &mut sums);
         }
     }
 }
@@ -204,13 +218,13 @@ fn add_pair<
 /// Adds 32 columns with one scale for each row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn add_run<const ZERO: i32, const OFFSETS: bool, const T: usize, const G: usize>(
-    weights: [&Opened; G],
+fn add_run<const ZERO: i32, const OFFSETS: bool, const T: usize>(
+    weights: [&Opened; 2],
     run: &Run<TILE>,
     first: usize,
-    sums: &mut Sums<T, G>,
+    sums: &mut [&mut [__m512; T]; 2],
 ) {
-    let mut dots = [[_mm512_setzero_si512(); T]; G];
+    let mut dots = [[_mm512_setzero_si512(); T]; 2];
     if ZERO != 0 {
         for t in 0..T {
             let start = match ZERO {
@@ -218,19 +232,19 @@ fn add_run<const ZERO: i32, const OFFSETS: bool, const T: usize, const G: usize>
                 16 => _mm512_slli_epi32::<1>(_mm512_set1_epi32(run.minus_8[first + t])),
                 _ => _mm512_set1_epi32(run.minus_128[first + t]),
             };
-            for g in 0..G {
+            for g in 0..2 {
                 dots[g][t] = start;
             }
         }
     }
     for j in 0..8 {
-        let mut codes = [_mm512_setzero_si512(); G];
-        for g in 0..G {
+        let mut codes = [_mm512_setzero_si512(); 2];
+        for g in 0..2 {
             codes[g] = must_cast(weights[g].code[j].0);
         }
         for t in 0..T {
             let four = _mm512_set1_epi32(run.q[first + t][j]);
-            for g in 0..G {
+            for g in 0..2 {
                 dots[g][t] = _mm512_dpbusd_epi32(dots[g][t], codes[g], four);
             }
         }
@@ -238,7 +252,7 @@ fn add_run<const ZERO: i32, const OFFSETS: bool, const T: usize, const G: usize>
     for t in 0..T {
         let scale = _mm512_set1_ps(run.scale[first + t]);
         let scaled_sum = _mm512_set1_ps(run.scaled_sum[first + t]);
-        for g in 0..G {
+        for g in 0..2 {
             let factor = _mm512_mul_ps(must_cast(weights[g].scale[0].0), scale);
             let dot = _mm512_cvtepi32_ps(dots[g][t]);
             sums[g][t] = _mm512_fmadd_ps(dot, factor, sums[g][t]);
@@ -253,21 +267,21 @@ fn add_run<const ZERO: i32, const OFFSETS: bool, const T: usize, const G: usize>
 /// Adds 32 columns of which each half has its own scales.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn add_halves<const ZERO: i32, const OFFSETS: bool, const T: usize, const G: usize>(
-    weights: [&Opened; G],
+fn add_halves<const ZERO: i32, const OFFSETS: bool, const T: usize>(
+    weights: [&Opened; 2],
     run: &Run<TILE>,
     first: usize,
-    sums: &mut Sums<T, G>,
+    sums: &mut [&mut [__m512; T]; 2],
 ) {
     let mut scaled = [[_mm512_setzero_ps(); T]; 2];
     for half in 0..2 {
-        let mut dots: [[__m512i; T]; G] = [[_mm512_setzero_si512(); T]; G];
+        let mut dots: [[__m512i; T]; 2] = [[_mm512_setzero_si512(); T]; 2];
         for t in 0..T {
             let low = run.low_sum[first + t];
             let sum = if half == 0 { low } else { run.sum[first + t] - low };
             if ZERO != 0 {
                 let zero = _mm512_slli_epi32::<5>(_mm512_set1_epi32(sum));
-                for g in 0..G {
+                for g in 0..2 {
                     dots[g][t] = _mm512_sub_epi32(_mm512_setzero_si512(), zero);
                 }
             }
@@ -276,20 +290,20 @@ fn add_halves<const ZERO: i32, const OFFSETS: bool, const T: usize, const G: usi
             }
         }
         for j in 4 * half..4 * half + 4 {
-            let mut codes = [_mm512_setzero_si512(); G];
-            for g in 0..G {
+            let mut codes = [_mm512_setzero_si512(); 2];
+            for g in 0..2 {
                 codes[g] = must_cast(weights[g].code[j].0);
             }
             for t in 0..T {
                 let four = _mm512_set1_epi32(run.q[first + t][j]);
-                for g in 0..G {
+                for g in 0..2 {
                     dots[g][t] = _mm512_dpbusd_epi32(dots[g][t], codes[g], four);
                 }
             }
         }
         for t in 0..T {
             let scale = _mm512_set1_ps(run.scale[first + t]);
-            for g in 0..G {
+            for g in 0..2 {
                 let factor = _mm512_mul_ps(must_cast(weights[g].scale[half].0), scale);
                 let dot = _mm512_cvtepi32_ps(dots[g][t]);
                 sums[g][t] = _mm512_fmadd_ps(dot, factor, sums[g][t]);
@@ -299,7 +313,7 @@ fn add_halves<const ZERO: i32, const OFFSETS: bool, const T: usize, const G: usi
     if OFFSETS {
         for half in 0..2 {
             for t in 0..T {
-                for g in 0..G {
+                for g in 0..2 {
                     let offset: __m512 = must_cast(weights[g].offset[half].0);
                     sums[g][t] = _mm512_fmadd_ps(offset, scaled[half][t], sums[g][t]);
                 }
