@@ -8,6 +8,7 @@
 //! once.
 
 mod attention;
+mod coming;
 mod forward;
 mod kv;
 mod places;

@@ -1,11 +1,15 @@
 //! The table of kernels of one level, and the choice of a level.
 
-mod scalar;
-pub(crate) mod walk;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avxvnni;
+#[cfg(target_arch = "x86_64")]
+mod many;
+mod scalar;
+pub(crate) mod walk;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -18,7 +22,7 @@ use half::f16;
 use crate::activations::{Run, TILE, Tiles};
 use crate::matmul::Product;
 use crate::ops::{Attended, AttentionSpace, AttentionTile, RopePairing};
-use crate::packed::Panel;
+use crate::packed::{Line, Panel};
 use crate::{Level, SimdError};
 
 /// The environment variable that forces a level.
@@ -33,6 +37,7 @@ pub(crate) struct Table {
     pub(crate) matmul: fn(&Panel<'_>, Tiles<'_>, Product<'_>),
     pub(crate) float_matvec: fn(&Panel<'_>, &[f32], &mut [f32]),
     pub(crate) float_matmul: fn(&Panel<'_>, &[[f32; TILE]], Product<'_>),
+    pub(crate) fetch: fn(&[Line]),
     pub(crate) dot: fn(&[f32], &[f32]) -> f32,
     pub(crate) squared_distance: fn(&[f32], &[f32]) -> f32,
     pub(crate) max: fn(&[f32]) -> f32,
@@ -93,26 +98,15 @@ impl Kernels {
 
     /// The kernels of `level`, if this processor runs them.
     pub fn at(level: Level) -> Result<&'static Self, SimdError> {
-        match level {
-            Level::Scalar => Ok(Self::scalar()),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => {
-                static AVX2: OnceLock<Option<Kernels>> = OnceLock::new();
-                AVX2.get_or_init(|| x86::avx2_table().map(|table| Self::new(level, table)))
-                    .as_ref()
-                    .ok_or(SimdError::LevelUnavailable { level })
-            }
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512Vnni => {
-                static AVX512: OnceLock<Option<Kernels>> = OnceLock::new();
-                AVX512
-                    .get_or_init(|| x86::avx512_table().map(|table| Self::new(level, table)))
-                    .as_ref()
-                    .ok_or(SimdError::LevelUnavailable { level })
-            }
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => Err(SimdError::LevelUnavailable { level }),
+        static FASTER: [OnceLock<Option<Kernels>>; Level::ALL.len()] =
+            [const { OnceLock::new() }; Level::ALL.len()];
+        if level == Level::Scalar {
+            return Ok(Self::scalar());
         }
+        FASTER[level as usize]
+            .get_or_init(|| faster_table(level).map(|table| Self::new(level, table)))
+            .as_ref()
+            .ok_or(SimdError::LevelUnavailable { level })
     }
 
     /// The kernels that every processor runs.
@@ -145,6 +139,18 @@ impl Kernels {
     pub(crate) fn table(&self) -> &Table {
         &self.table
     }
+}
+
+/// The table of a level above the scalar one, if this processor runs it.
+#[cfg(target_arch = "x86_64")]
+fn faster_table(level: Level) -> Option<Table> {
+    x86::table(level)
+}
+
+/// No level above the scalar one is written for this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+fn faster_table(_level: Level) -> Option<Table> {
+    None
 }
 
 impl std::fmt::Debug for Kernels {

@@ -41,4 +41,4 @@ pub use ops::{
     ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement, RopePairing,
 };
 pub use packed::{GROUP_ROWS, PackedMatrix, Packer};
-pub use pool::{Job, Pool, default_threads};
+pub use pool::{Ahead, Job, Lookahead, Pool, default_threads};

@@ -16,6 +16,15 @@ pub(crate) struct Product<'a> {
     pub(crate) tokens: usize,
 }
 
+impl Kernels {
+    /// Asks the processor to bring some packed weights into its caches: `bytes` of them, from
+    /// `skip` bytes behind the start of the group `group`. It returns at once, and does nothing
+    /// where there are no such bytes or the level has no such hint.
+    pub fn fetch(&self, w: &PackedMatrix, group: usize, skip: usize, bytes: usize) {
+        (self.table().fetch)(w.lines(group, skip, bytes));
+    }
+}
+
 /// Multiplies the rows of `groups` (16 rows each) of `w` with every token of `act`.
 ///
 /// `out[t * out_stride + (row - 16 * groups.start)]` receives token `t` and row `row`; rows that

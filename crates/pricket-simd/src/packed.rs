@@ -79,6 +79,14 @@ impl PackedMatrix {
         Ok(())
     }
 
+    /// Some lines: `bytes` of them, from `skip` bytes behind the start of a group. Fewer where the
+    /// matrix ends.
+    pub(crate) fn lines(&self, group: usize, skip: usize, bytes: usize) -> &[Line] {
+        let first = group.saturating_mul(self.group_lines).saturating_add(skip / size_of::<Line>());
+        let last = first.saturating_add(bytes.div_ceil(size_of::<Line>())).min(self.lines.len());
+        self.lines.get(first..last).unwrap_or_default()
+    }
+
     /// The lines of some whole groups.
     pub(crate) fn panel(&self, groups: Range<usize>) -> Result<Panel<'_>, SimdError> {
         let count = self.groups();

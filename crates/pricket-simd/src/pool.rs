@@ -9,6 +9,7 @@
 mod worker;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread;
 
 use crate::SimdError;
@@ -18,11 +19,60 @@ use worker::Worker;
 pub trait Job: Send + 'static {
     /// Does the work. Results stay in the job, which goes back to the caller.
     fn run(&mut self);
+
+    /// What the thread may do while it waits for its next job, asked when this one is done.
+    fn ahead(&self) -> Option<Lookahead> {
+        None
+    }
 }
 
 impl<J: Job + ?Sized> Job for Box<J> {
     fn run(&mut self) {
         (**self).run();
+    }
+
+    fn ahead(&self) -> Option<Lookahead> {
+        (**self).ahead()
+    }
+}
+
+/// Something useful for a thread that waits: fetching what its next job will read, say. Whether it
+/// happens changes no result.
+pub trait Ahead: Send + Sync {
+    /// Does step `step` of what there is to do at `place`; false if there is nothing left. A step
+    /// takes well below a microsecond, because a job may be waiting.
+    fn step(&self, place: usize, step: usize) -> bool;
+}
+
+/// What to do while waiting, and where in it.
+#[derive(Clone)]
+pub struct Lookahead {
+    what: Arc<dyn Ahead>,
+    place: usize,
+    step: usize,
+}
+
+impl Lookahead {
+    /// Begins with step 0 of `place`.
+    pub fn new(what: Arc<dyn Ahead>, place: usize) -> Self {
+        Self { what, place, step: 0 }
+    }
+
+    /// Does the next step; false if there is nothing left.
+    fn advance(&mut self) -> bool {
+        let step = self.step;
+        self.step += 1;
+        self.what.step(self.place, step)
+    }
+}
+
+impl std::fmt::Debug for Lookahead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (place, step) = (self.place, self.step);
+        f.debug_struct("Lookahead")
+            .field("place", &place)
+            .field("step", &step)
+            .finish_non_exhaustive()
     }
 }
 
@@ -69,8 +119,9 @@ impl<J: Job> Pool<J> {
             Some(job) => catch_unwind(AssertUnwindSafe(|| job.run())).is_err(),
             None => false,
         };
+        let mut ahead = jobs.first().and_then(Job::ahead);
         for worker in self.workers.iter().take(count.saturating_sub(1)) {
-            let reply = worker.receive();
+            let reply = worker.receive(&mut ahead);
             panicked |= reply.panicked;
             jobs.push(reply.job);
         }

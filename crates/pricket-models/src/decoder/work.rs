@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use pricket_simd::Job;
+use pricket_simd::{Ahead, Job, Lookahead};
 
+use super::coming::Coming;
 use super::kv::KvLayer;
 use super::rows::{Queries, Stage};
 use super::space::{Acts, Space};
@@ -42,11 +43,14 @@ pub(crate) struct Work {
     /// The share's result: (tokens, width of the share).
     pub(crate) out: Vec<f32>,
     pub(crate) result: Result<(), ModelError>,
+    coming: Arc<Coming>,
 }
 
 impl Work {
     pub(crate) fn new(weights: Arc<DecoderWeights>, index: usize, of: usize) -> Self {
+        let coming = Arc::new(Coming { weights: Arc::clone(&weights), index, of });
         Self {
+            coming,
             weights,
             task: Task::Rest,
             index,
@@ -86,5 +90,13 @@ impl Job for Work {
             Task::Heads => self.heads(),
         };
         self.give_back();
+    }
+
+    fn ahead(&self) -> Option<Lookahead> {
+        let place = match self.task {
+            Task::Rows(layer, stage) => Coming::place(layer, stage),
+            _ => return None,
+        };
+        Some(Lookahead::new(Arc::clone(&self.coming) as Arc<dyn Ahead>, place))
     }
 }

@@ -3,13 +3,17 @@
 
 mod floats;
 mod integers;
+pub(super) mod opened;
+mod products;
 mod quantization;
-mod weights;
+pub(super) mod sums;
+pub(super) mod weights;
 
 use core::arch::x86_64::{
-    __m128i, __m256, _MM_FROUND_TO_NEAREST_INT, _mm_add_ps, _mm_cvtss_f32, _mm_movehdup_ps,
-    _mm_movehl_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_cvtph_ps, _mm256_cvtps_ph,
-    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_set1_ps, _mm256_setzero_ps,
+    __m128i, __m256, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T1, _mm_add_ps, _mm_cvtss_f32,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm256_add_ps, _mm256_castps256_ps128,
+    _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_set1_ps,
+    _mm256_setzero_ps,
 };
 
 use bytemuck::must_cast;
@@ -17,8 +21,10 @@ use bytemuck::must_cast;
 use super::Table;
 use crate::ops::bodies;
 use crate::ops::registers::{Lanes, Registers};
+use crate::packed::Line;
 use floats::{float_matmul, float_matvec};
-use integers::{matmul, matvec};
+use integers::matvec;
+use products::matmul;
 use quantization::quantize;
 
 /// Attention's rows side by side where there are many, and how many blocks of keys and registers of
@@ -76,6 +82,14 @@ fn narrow16(values: &[f32; 16]) -> [u16; 16] {
         _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(both[0]),
         _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(both[1]),
     ])
+}
+
+/// Brings lines into the second-level cache.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn fetch(lines: &[Line]) {
+    for line in lines {
+        _mm_prefetch::<_MM_HINT_T1>(line.0.as_ptr().cast());
+    }
 }
 
 /// The table, for callers that run with these features.

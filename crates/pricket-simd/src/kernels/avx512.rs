@@ -11,9 +11,10 @@ mod quantization;
 mod weights;
 
 use core::arch::x86_64::{
-    __m256, __m256i, __m512, _MM_FROUND_TO_NEAREST_INT, _mm_add_ps, _mm_cvtss_f32, _mm_movehdup_ps,
-    _mm_movehl_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm512_add_ps,
-    _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_fmadd_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    __m256, __m256i, __m512, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T1, _mm_add_ps, _mm_cvtss_f32,
+    _mm_movehdup_ps, _mm_movehl_ps, _mm_prefetch, _mm256_add_ps, _mm256_castps256_ps128,
+    _mm256_extractf128_ps, _mm512_add_ps, _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_fmadd_ps,
+    _mm512_set1_ps, _mm512_setzero_ps,
 };
 
 use bytemuck::must_cast;
@@ -21,6 +22,7 @@ use bytemuck::must_cast;
 use super::Table;
 use crate::ops::bodies;
 use crate::ops::registers::{Lanes, Registers};
+use crate::packed::Line;
 use floats::{float_matmul, float_matvec};
 use integers::matvec;
 use products::matmul;
@@ -75,6 +77,14 @@ fn registers() -> impl Lanes<V = __m512> {
 fn narrow16(values: &[f32; 16]) -> [u16; 16] {
     let values: __m512 = must_cast(*values);
     must_cast(_mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(values))
+}
+
+/// Brings lines into the second-level cache.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+fn fetch(lines: &[Line]) {
+    for line in lines {
+        _mm_prefetch::<_MM_HINT_T1>(line.0.as_ptr().cast());
+    }
 }
 
 /// The table, for callers that run with these features.

@@ -15,6 +15,7 @@ macro_rules! table {
                 matmul,
                 float_matvec,
                 float_matmul,
+                fetch,
                 dot: wrappers::dot,
                 squared_distance: wrappers::squared_distance,
                 max: wrappers::max,

@@ -19,6 +19,15 @@ pub(crate) fn lane_sum(v: [f32; LANES]) -> f32 {
     (b[0] + b[2]) + (b[1] + b[3])
 }
 
+/// The greatest of 16 lanes, pairwise; lanes that are not a number do not count.
+#[inline(always)]
+pub(crate) fn lane_max(v: [f32; LANES]) -> f32 {
+    let more = |a: f32, b: f32| if b > a { b } else { a };
+    let a: [f32; 8] = std::array::from_fn(|i| more(v[i], v[i + 8]));
+    let b: [f32; 4] = std::array::from_fn(|i| more(a[i], a[i + 4]));
+    more(more(b[0], b[2]), more(b[1], b[3]))
+}
+
 /// The sum of four running vectors, pairwise: the plain form of [`Lanes::total`].
 #[inline(always)]
 pub(crate) fn total([a, b, c, d]: [[f32; LANES]; WAYS]) -> f32 {

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle, Thread};
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::CachePadded;
 
-use super::Job;
+use super::{Job, Lookahead};
 use crate::SimdError;
 
 /// How often an idle worker looks into its mailbox before it parks. A look with a pause takes some
@@ -80,12 +80,15 @@ impl<J: Job> Worker<J> {
         }
     }
 
-    /// Waits for the job that was sent.
-    pub(super) fn receive(&self) -> Reply<J> {
+    /// Waits for the job that was sent, and meanwhile does what may be done ahead.
+    pub(super) fn receive(&self, ahead: &mut Option<Lookahead>) -> Reply<J> {
         let mut looks = 0_u32;
         loop {
             if let Some(reply) = self.mailbox.reply.pop() {
                 return reply;
+            }
+            if look_ahead(ahead) {
+                continue;
             }
             looks = looks.saturating_add(1);
             if looks < CALLER_SPINS {
@@ -117,9 +120,12 @@ impl<J: Job> Drop for Worker<J> {
 
 impl<J: Job> Mailbox<J> {
     fn work(&self) {
-        let mut looks = 0_u32;
+        let (mut looks, mut ahead) = (0_u32, None);
         while !self.stop.load(Ordering::Relaxed) {
             let Some((mut job, caller)) = self.request.pop() else {
+                if look_ahead(&mut ahead) {
+                    continue;
+                }
                 looks += 1;
                 if looks < WORKER_SPINS {
                     std::hint::spin_loop();
@@ -131,6 +137,7 @@ impl<J: Job> Mailbox<J> {
             };
             looks = 0;
             let panicked = catch_unwind(AssertUnwindSafe(|| job.run())).is_err();
+            ahead = job.ahead();
             self.reply.force_push(Reply { job, panicked });
             fence(Ordering::SeqCst);
             if self.caller_parked.load(Ordering::Relaxed) {
@@ -147,4 +154,13 @@ impl<J: Job> Mailbox<J> {
         }
         self.worker_parked.store(false, Ordering::Relaxed);
     }
+}
+
+/// Does a step of what may be done ahead; false where there is nothing, or nothing left.
+fn look_ahead(ahead: &mut Option<Lookahead>) -> bool {
+    let more = ahead.as_mut().is_some_and(Lookahead::advance);
+    if !more {
+        *ahead = None;
+    }
+    more
 }

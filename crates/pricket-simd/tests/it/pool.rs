@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pricket_simd::{Job, Pool, SimdError, default_threads};
+use pricket_simd::{Ahead, Job, Lookahead, Pool, SimdError, default_threads};
 
 /// Multiplies its own number, and panics where it is told to.
 struct Double {
@@ -140,4 +140,49 @@ fn a_worker_that_waits_uses_no_processor_and_wakes() {
         std::thread::sleep(Duration::from_millis(300));
         assert!(ticks(&worker) <= before + 1, "a worker without work uses the processor");
     }
+}
+
+/// Counts the steps that waiting threads do, 5 at each place.
+#[derive(Default)]
+struct Steps {
+    done: AtomicUsize,
+    wrong: AtomicUsize,
+}
+
+impl Ahead for Steps {
+    fn step(&self, place: usize, step: usize) -> bool {
+        self.wrong.fetch_add(usize::from(place != 7 || step > 5), Ordering::Relaxed);
+        if step < 5 {
+            self.done.fetch_add(1, Ordering::Relaxed);
+        }
+        step < 5
+    }
+}
+
+/// Leaves something to do while its thread waits.
+struct Leaving(Arc<Steps>);
+
+impl Job for Leaving {
+    fn run(&mut self) {}
+
+    fn ahead(&self) -> Option<Lookahead> {
+        Some(Lookahead::new(Arc::clone(&self.0) as Arc<dyn Ahead>, 7))
+    }
+}
+
+#[test]
+fn a_waiting_worker_looks_ahead_until_nothing_is_left() {
+    let steps = Arc::new(Steps::default());
+    let mut pool = Pool::new(2).unwrap();
+    let mut jobs: Vec<_> = (0..2).map(|_| Leaving(Arc::clone(&steps))).collect();
+    pool.run(&mut jobs).unwrap();
+    let begun = std::time::Instant::now();
+    while steps.done.load(Ordering::Relaxed) < 5 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the worker never looked ahead");
+        std::thread::yield_now();
+    }
+    drop(pool);
+    let done = steps.done.load(Ordering::Relaxed);
+    assert!((5..=10).contains(&done), "the worker's five, and the caller's as far as it waited");
+    assert_eq!(steps.wrong.load(Ordering::Relaxed), 0);
 }

@@ -209,13 +209,19 @@ fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
 fn soften(row: &mut [f32; ATTENTION_CHUNK], own: usize, positions: usize) -> (f32, f32) {
     let filled = positions.next_multiple_of(LANES).min(ATTENTION_CHUNK);
     let row = row.get_mut(..filled).unwrap_or_default();
-    let (mine, others) = row.split_at_mut(own.min(filled));
-    others.fill(f32::NEG_INFINITY);
-    if mine.is_empty() {
+    if own == 0 {
         row.fill(0.0);
         return (f32::NEG_INFINITY, 0.0);
     }
-    let peak = reductions::max(mine);
+    row.get_mut(own..).unwrap_or_default().fill(f32::NEG_INFINITY);
+    // A score that is not a number is no peak, but makes its weight and so the total one.
+    let mut most = [f32::NEG_INFINITY; LANES];
+    for lanes in row.as_chunks::<LANES>().0 {
+        for (most, value) in most.iter_mut().zip(lanes) {
+            *most = if *value > *most { *value } else { *most };
+        }
+    }
+    let peak = reductions::lane_max(most);
     let mut sums = [0.0f32; LANES];
     for lanes in row.as_chunks_mut::<LANES>().0 {
         for (value, sum) in lanes.iter_mut().zip(&mut sums) {
