@@ -118,7 +118,7 @@ fn main() -> Result<(), SimdError> {
             while copies.len() < count {
                 copies.push(PackedMatrix::pack(format, rows, cols, &bytes)?);
             }
-            for level in [Level::Avx512Vnni, Level::Avx2] {
+            for level in Level::ALL.into_iter().rev().filter(|level| *level != Level::Scalar) {
                 let Ok(kernels) = Kernels::at(level) else { continue };
                 if !asked(level.name(), &Level::ALL.map(Level::name)) {
                     continue;

@@ -12,20 +12,40 @@ compile_error!(
 
 use multiversion::{multiversion, target::match_target};
 
-use super::{Table, avx2, avx512};
+use super::{Table, avx2, avx512, avxvnni};
+use crate::Level;
+
+/// The table of a level, if this processor runs it.
+pub(super) fn table(level: Level) -> Option<Table> {
+    match level {
+        Level::Avx2 => avx2_table(),
+        Level::AvxVnni => avxvnni_table(),
+        Level::Avx512Vnni => avx512vnni_table(),
+        Level::Scalar => None,
+    }
+}
 
 /// The AVX2 table, if this processor has AVX2, FMA and F16C.
 #[multiversion(targets("x86_64+avx2+fma+f16c"))]
-pub(super) fn avx2_table() -> Option<Table> {
+fn avx2_table() -> Option<Table> {
     match_target! {
         "x86_64+avx2" => Some(avx2::table()),
         _ => None,
     }
 }
 
+/// The AVX-VNNI table, if this processor has AVX-VNNI, AVX2, FMA and F16C.
+#[multiversion(targets("x86_64+avxvnni+avx2+fma+f16c"))]
+fn avxvnni_table() -> Option<Table> {
+    match_target! {
+        "x86_64+avxvnni" => Some(avxvnni::table()),
+        _ => None,
+    }
+}
+
 /// The AVX-512 table, if this processor has AVX-512 F/BW/VL/DQ and VNNI.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq+avx512vnni+avx2+fma+f16c"))]
-pub(super) fn avx512_table() -> Option<Table> {
+fn avx512vnni_table() -> Option<Table> {
     match_target! {
         "x86_64+avx512vnni" => Some(avx512::table()),
         _ => None,

@@ -45,6 +45,8 @@ fn a_level_is_offered_exactly_where_the_processor_has_it() {
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vnni");
     assert_eq!(Kernels::at(Level::Avx2).is_ok(), avx2);
+    let avxvnni = is_x86_feature_detected!("avxvnni");
+    assert_eq!(Kernels::at(Level::AvxVnni).is_ok(), avx2 && avxvnni);
     assert_eq!(Kernels::at(Level::Avx512Vnni).is_ok(), avx2 && vnni);
 }
 

@@ -9,17 +9,18 @@ use std::array::from_fn;
 
 use bytemuck::must_cast;
 
+use super::sums::{codes, floats};
 use crate::packed::Line;
 
 /// 32 columns of 8 rows: half of a [`crate::packed::WeightRun`] in registers.
 #[derive(Clone, Copy)]
-pub(super) struct Weights {
+pub(crate) struct Weights {
     /// Register `j` holds columns `4j..4j + 4`.
-    pub(super) code: [__m256i; 8],
+    pub(crate) code: [__m256i; 8],
     /// Scales for columns 0..16 and 16..32; one and the same where the layout has but one.
-    pub(super) scale: [__m256; 2],
+    pub(crate) scale: [__m256; 2],
     /// Offsets, likewise.
-    pub(super) offset: [__m256; 2],
+    pub(crate) offset: [__m256; 2],
 }
 
 macro_rules! featured {
@@ -31,19 +32,9 @@ macro_rules! featured {
 }
 
 featured! {
-    fn codes(line: &Line, rows: usize) -> __m256i {
-        let both: [__m256i; 2] = must_cast(line.0);
-        both[rows & 1]
-    }
-
     fn halves(line: &Line, part: usize, rows: usize) -> __m256 {
         let quarters: [__m128i; 4] = must_cast(line.0);
         _mm256_cvtph_ps(quarters[(2 * part + rows) & 3])
-    }
-
-    fn floats(line: &Line, rows: usize) -> __m256 {
-        let both: [__m256; 2] = must_cast(line.0);
-        both[rows & 1]
     }
 
     fn low_nibbles(codes: __m256i) -> __m256i {
@@ -59,27 +50,32 @@ featured! {
         })
     }
 
-    pub(super) fn nibble(unit: &[Line; 9], part: usize, rows: usize) -> Weights {
+    pub(crate) fn nibble(unit: &[Line; 9], part: usize, rows: usize) -> Weights {
         let code = nibble_pairs(from_fn(|j| &unit[1 + 4 * part + j]), rows);
         let scale = halves(&unit[0], part, rows);
         Weights { code, scale: [scale; 2], offset: [_mm256_setzero_ps(); 2] }
     }
 
-    pub(super) fn nibble_offset(unit: &[Line; 10], part: usize, rows: usize) -> Weights {
+    pub(crate) fn nibble_offset(unit: &[Line; 10], part: usize, rows: usize) -> Weights {
         let code = nibble_pairs(from_fn(|j| &unit[2 + 4 * part + j]), rows);
         let (scale, offset) = (halves(&unit[0], part, rows), halves(&unit[1], part, rows));
         Weights { code, scale: [scale; 2], offset: [offset; 2] }
     }
 
-    /// Codes become signed: 128 is subtracted here, not in the sums.
-    pub(super) fn byte(unit: &[Line; 17], part: usize, rows: usize) -> Weights {
-        let flip = _mm256_set1_epi8(-128);
-        let code = from_fn(|j| _mm256_xor_si256(codes(&unit[1 + 8 * part + j], rows), flip));
+    pub(crate) fn byte(unit: &[Line; 17], part: usize, rows: usize) -> Weights {
+        let code = from_fn(|j| codes(&unit[1 + 8 * part + j], rows));
         let scale = halves(&unit[0], part, rows);
         Weights { code, scale: [scale; 2], offset: [_mm256_setzero_ps(); 2] }
     }
 
-    pub(super) fn nibble_super(unit: &[Line; 37], part: usize, rows: usize) -> Weights {
+    /// Codes become signed: 128 is subtracted here, not in the sums.
+    pub(crate) fn signed_byte(unit: &[Line; 17], part: usize, rows: usize) -> Weights {
+        let flip = _mm256_set1_epi8(-128);
+        let weights = byte(unit, part, rows);
+        Weights { code: weights.code.map(|code| _mm256_xor_si256(code, flip)), ..weights }
+    }
+
+    pub(crate) fn nibble_super(unit: &[Line; 37], part: usize, rows: usize) -> Weights {
         let code = from_fn(|j| {
             let pair = codes(&unit[5 + part / 2 * 8 + j], rows);
             low_nibbles(if part.is_multiple_of(2) { pair } else { _mm256_srli_epi16::<4>(pair) })
@@ -95,24 +91,24 @@ featured! {
         Weights { code, scale: [scale; 2], offset: [offset; 2] }
     }
 
-    pub(super) fn wide(unit: &[Line; 9], _part: usize, rows: usize) -> Weights {
+    pub(crate) fn wide(unit: &[Line; 9], _part: usize, rows: usize) -> Weights {
         let code = from_fn(|j| codes(&unit[1 + j], rows));
         Weights { code, scale: [floats(&unit[0], rows); 2], offset: [_mm256_setzero_ps(); 2] }
     }
 
-    pub(super) fn wide_offset(unit: &[Line; 10], _part: usize, rows: usize) -> Weights {
+    pub(crate) fn wide_offset(unit: &[Line; 10], _part: usize, rows: usize) -> Weights {
         let code = from_fn(|j| codes(&unit[2 + j], rows));
         let (scale, offset) = (floats(&unit[0], rows), floats(&unit[1], rows));
         Weights { code, scale: [scale; 2], offset: [offset; 2] }
     }
 
-    pub(super) fn wide_halves(unit: &[Line; 10], _part: usize, rows: usize) -> Weights {
+    pub(crate) fn wide_halves(unit: &[Line; 10], _part: usize, rows: usize) -> Weights {
         let code = from_fn(|j| codes(&unit[2 + j], rows));
         let scale = [floats(&unit[0], rows), floats(&unit[1], rows)];
         Weights { code, scale, offset: [_mm256_setzero_ps(); 2] }
     }
 
-    pub(super) fn wide_halves_offset(unit: &[Line; 12], _part: usize, rows: usize) -> Weights {
+    pub(crate) fn wide_halves_offset(unit: &[Line; 12], _part: usize, rows: usize) -> Weights {
         Weights {
             code: from_fn(|j| codes(&unit[4 + j], rows)),
             scale: [floats(&unit[0], rows), floats(&unit[1], rows)],
