@@ -22,12 +22,8 @@ use crate::limits::{
 };
 use crate::tensor_source::{Bytes, label};
 
-/// The `model_type`s that are the Llama decoder and nothing else.
-const LLAMA_FAMILY: [&str; 1] = ["llama"];
-/// The class of a language model of that family.
-const LLAMA_CLASS: &str = "LlamaForCausalLM";
-
-/// The config of a checkpoint of the Llama family, in either layout that transformers writes
+/// The config of a checkpoint whose decoder has the Llama's form, whatever its family calls itself
+/// (which families run is the architectures' matter), in either layout that transformers writes
 /// (`rope_theta` with `rope_scaling`, or `rope_parameters`), every value checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HfConfig {
@@ -84,14 +80,14 @@ impl HfConfig {
     ///
     /// # Errors
     /// [`ModelError::Config`] names the value that is wrong;
-    /// [`ModelError::ArchitectureUnsupported`] a family that is not Llama's;
-    /// [`ModelError::Unsupported`] what a Llama may have and this build does not run: another
+    /// [`ModelError::Unsupported`] what such a config may have and this build does not run: another
     /// activation, a way of stretching positions, quantised weights.
     pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, ModelError> {
         let raw: RawLlama = raw::parse(path, json)?;
-        let model_type = family(path, &raw)?;
-        refuse_unsupported(&raw)?;
         let fields = Fields::new(path);
+        let model_type = raw.model_type.clone();
+        let model_type = model_type.ok_or_else(|| fields.wrong("`model_type` is missing"))?;
+        refuse_unsupported(&raw)?;
         let hidden_size = fields.required("hidden_size", raw.hidden_size, WIDTH_MAX)?;
         let heads = fields.required("num_attention_heads", raw.num_attention_heads, HEADS_MAX)?;
         let kv_heads = fields
@@ -140,22 +136,11 @@ impl HfConfig {
         })
     }
 
-    /// The class that the makers name first; the family's language model where they name none.
-    pub fn architecture(&self) -> &str {
-        self.architectures.first().map_or(LLAMA_CLASS, String::as_str)
+    /// The class that the makers name first, such as `LlamaForCausalLM`; `None` where they name
+    /// none.
+    pub fn architecture(&self) -> Option<&str> {
+        self.architectures.first().map(String::as_str)
     }
-}
-
-fn family(path: &Path, raw: &RawLlama) -> Result<String, ModelError> {
-    let Some(model_type) = &raw.model_type else {
-        let why = "`model_type` is missing".to_owned();
-        return Err(ModelError::Config { path: path.to_owned(), why });
-    };
-    if LLAMA_FAMILY.contains(&model_type.as_str()) {
-        return Ok(model_type.clone());
-    }
-    let known = LLAMA_FAMILY.join(", ");
-    Err(ModelError::ArchitectureUnsupported { name: label(model_type), known })
 }
 
 fn refuse_unsupported(raw: &RawLlama) -> Result<(), ModelError> {

@@ -25,7 +25,7 @@ pub enum ModelError {
         why: String,
     },
     /// The file is of another format.
-    #[error("{what} is no {format} file: it begins with `{found}`")]
+    #[error("{what} is no {format} file: it begins with `{found}`; name a model file")]
     BadMagic {
         /// The file.
         what: String,

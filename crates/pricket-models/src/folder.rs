@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{HfConfig, ModelError, Safetensors, TensorSource, TextAssets};
+use crate::config::ConfigHead;
+use crate::limits::CONFIG_BYTES_MAX;
+use crate::tensor_source::Bytes;
+use crate::{HfConfig, ModelError, Safetensors, TensorSource, TextAssets, arch};
 
 /// A folder with a `config.json` and safetensors files.
 #[derive(Debug)]
@@ -14,7 +17,14 @@ pub(crate) struct HfFolder {
 
 impl HfFolder {
     pub(crate) fn open(path: &Path) -> Result<Self, ModelError> {
-        let config = HfConfig::read(&path.join("config.json"))?;
+        let file = path.join("config.json");
+        let json = Bytes::open(&file)?.read_all(CONFIG_BYTES_MAX)?;
+        // The family first: what another family's config says would be refused for the wrong
+        // reason.
+        if let Some(family) = ConfigHead::from_json(&file, &json)?.model_type {
+            arch::check_family(&family)?;
+        }
+        let config = HfConfig::from_json(&file, &json)?;
         Ok(Self { path: path.to_owned(), config, tensors: Safetensors::open(path)? })
     }
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use pricket_core::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
 use crate::open::gguf_files;
+use crate::{KvFormat, ModelError};
 
 /// The kinds of model files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub struct Inspection {
     pub file_bytes: u64,
     /// The architecture, as the file names it (`llama`).
     pub architecture: String,
+    /// Whether this build runs that architecture.
+    pub architecture_supported: bool,
     /// The model's own name.
     pub name: Option<String>,
     /// How many weights it has.
@@ -80,7 +82,8 @@ pub struct Inspection {
     pub has_chat_template: bool,
     /// Bytes of all tensors in the files.
     pub weight_bytes: u64,
-    /// Bytes that a token occupies in a cache of keys and values in half precision.
+    /// Bytes that a token occupies in the cache of keys and values as [`KvFormat::Auto`] keeps it:
+    /// in single precision beside weights that are floats, else in half precision.
     pub kv_bytes_per_token: Option<u64>,
     /// An estimate of the memory that the model needs with the whole context, see
     /// [`Inspection::memory_bytes`].
@@ -89,8 +92,9 @@ pub struct Inspection {
 
 impl Inspection {
     /// An estimate of the memory that the model needs with a context of so many tokens: the weights
-    /// as they are in the file, and the cache of keys and values in half precision. The buffers of
-    /// a forward pass come on top; they are small beside either.
+    /// as they are in the file, and the cache of keys and values (see
+    /// [`Inspection::kv_bytes_per_token`]). The buffers of a forward pass come on top; they are
+    /// small beside either.
     pub fn memory_bytes(&self, context: u64) -> Option<u64> {
         self.kv_bytes_per_token?.checked_mul(context)?.checked_add(self.weight_bytes)
     }
@@ -177,14 +181,15 @@ fn total(types: &[TensorTypeCount], of: fn(&TensorTypeCount) -> u64) -> u64 {
     types.iter().fold(0, |sum, entry| sum.saturating_add(of(entry)))
 }
 
-/// Bytes of a token's keys and values: two halves of two bytes for every layer and head.
+/// Bytes of a token's keys and values: one of each for every layer and head. `of_floats` tells
+/// whether the weights beside them are floats.
 fn kv_bytes_per_token(
     layers: Option<u64>,
     kv_heads: Option<u64>,
     head_dim: Option<u64>,
+    of_floats: bool,
 ) -> Option<u64> {
     const KEY_AND_VALUE: u64 = 2;
-    const HALF_BYTES: u64 = 2;
     let values = layers?.checked_mul(kv_heads?)?.checked_mul(head_dim?)?;
-    values.checked_mul(KEY_AND_VALUE * HALF_BYTES)
+    values.checked_mul(KEY_AND_VALUE * KvFormat::Auto.resolved(of_floats).number_bytes())
 }

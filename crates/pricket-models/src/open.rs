@@ -195,11 +195,7 @@ fn open_cpu(
     let weights = load_weights(source, blueprint, kernels, threads, on_progress)?;
     let floats =
         weights.layers.first().is_none_or(|l| l.query.weight.activation_kind() == ActKind::F32);
-    let kv = match (options.kv, floats) {
-        (KvFormat::Auto, true) => KvFormat::F32,
-        (KvFormat::Auto, false) => KvFormat::F16,
-        (chosen, _) => chosen,
-    };
+    let kv = options.kv.resolved(floats);
     let b = &weights.blueprint;
     spec.parameters = weights.parameters();
     spec.weight_bytes = weights.bytes();

@@ -30,7 +30,12 @@ pub(crate) struct ConfigHead {
 impl ConfigHead {
     /// Reads the head of a `config.json`; of its text part where that is nested.
     pub(crate) fn read(path: &Path) -> Result<Self, ModelError> {
-        let head: Self = raw::parse(path, &Bytes::open(path)?.read_all(CONFIG_BYTES_MAX)?)?;
+        Self::from_json(path, &Bytes::open(path)?.read_all(CONFIG_BYTES_MAX)?)
+    }
+
+    /// The same for JSON in memory; `path` is what messages call it.
+    pub(crate) fn from_json(path: &Path, json: &[u8]) -> Result<Self, ModelError> {
+        let head: Self = raw::parse(path, json)?;
         match head.text_config {
             Some(text) => {
                 let model_type = head.model_type.or(text.model_type);

@@ -237,6 +237,15 @@ impl CpuKv {
 }
 
 impl KvFormat {
+    /// What [`KvFormat::Auto`] means beside weights that are floats, or are not.
+    pub(crate) fn resolved(self, float_weights: bool) -> Self {
+        match self {
+            Self::Auto if float_weights => Self::F32,
+            Self::Auto => Self::F16,
+            chosen => chosen,
+        }
+    }
+
     /// Bytes of one number.
     pub(crate) fn number_bytes(self) -> u64 {
         match self {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
-use crate::ModelError;
 use crate::config::{ConfigHead, find_template};
 use crate::safetensors::Safetensors;
+use crate::{ModelError, arch};
 
 pub(super) const CONFIG: &str = "config.json";
 
@@ -30,6 +30,8 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     let head_dim = config.head_dim.or_else(|| config.hidden_size?.checked_div(heads?));
     let layers = config.num_hidden_layers;
     let context_length = config.max_position_embeddings;
+    // What is read of safetensors files is floats.
+    let of_floats = tensor_types.first().is_some_and(|most| most.supported);
     let latent = config.kv_lora_rank.is_some();
     let mut found = Inspection {
         path: weights.display().to_string(),
@@ -37,6 +39,7 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
         format_version: None,
         files: files.paths().count() as u64,
         file_bytes: files.file_bytes(),
+        architecture_supported: arch::check_family(&architecture).is_ok(),
         architecture,
         name: config.name.filter(|name| !name.is_empty()),
         parameters: total(&tensor_types, |entry| entry.parameters),
@@ -55,7 +58,8 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
             .find(|name| folder.join(name).exists())
             .map(|name| (*name).to_owned()),
         has_chat_template: find_template(folder)?.is_some(),
-        kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim).filter(|_| !latent),
+        kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
+            .filter(|_| !latent),
         memory_bytes_full_context: None,
     };
     found.memory_bytes_full_context = context_length.and_then(|all| found.memory_bytes(all));

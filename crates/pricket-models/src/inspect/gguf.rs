@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
+use pricket_simd::Format;
+
 use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
-use crate::ModelError;
 use crate::gguf::{GgufFile, Strings};
+use crate::{ModelError, arch};
+
+/// The matrix whose kind of activations decides how keys and values are kept.
+const QUERIES: &str = "blk.0.attn_q.weight";
 
 pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let file = GgufFile::open(path)?;
@@ -28,6 +33,11 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let head_dim = number("attention.key_length").or_else(|| hidden_size?.checked_div(heads?));
     let layers = number("block_count");
     let context_length = number("context_length");
+    // The first layer's queries decide, as when the model is opened.
+    let queries = file.tensors().iter().find(|tensor| tensor.name == QUERIES);
+    let of_floats = queries
+        .and_then(|tensor| tensor.ggml_type.format())
+        .is_some_and(|format| matches!(format, Format::F32 | Format::F16 | Format::Bf16));
     let latent = number("attention.kv_lora_rank").is_some();
     let tokens = metadata.find::<&Strings>("tokenizer.ggml.tokens")?;
     let mut found = Inspection {
@@ -50,8 +60,10 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         head_dim,
         tokenizer: metadata.find::<&str>("tokenizer.ggml.model")?.map(str::to_owned),
         has_chat_template: metadata.find::<&str>("tokenizer.chat_template")?.is_some(),
-        kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim).filter(|_| !latent),
+        kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
+            .filter(|_| !latent),
         memory_bytes_full_context: None,
+        architecture_supported: arch::runs_gguf(&architecture),
         architecture,
     };
     found.memory_bytes_full_context = context_length.and_then(|all| found.memory_bytes(all));

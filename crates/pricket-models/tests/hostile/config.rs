@@ -10,7 +10,6 @@ use crate::allocation::Alone;
 
 const CONFIG: &str = "model_config_invalid";
 const UNSUPPORTED: &str = "model_unsupported";
-const ARCHITECTURE: &str = "architecture_unsupported";
 
 fn valid() -> Value {
     json!({
@@ -44,7 +43,6 @@ type Case = (&'static str, Value, &'static str, &'static str);
 fn sizes() -> Vec<Case> {
     vec![
         ("no family", without("model_type"), CONFIG, "`model_type` is missing"),
-        ("another family", with("model_type", json!("mamba")), ARCHITECTURE, "`mamba`"),
         ("a family as a number", with("model_type", json!(1)), CONFIG, "expected a string"),
         ("no width", without("hidden_size"), CONFIG, "`hidden_size` is missing"),
         ("a width of 0", with("hidden_size", json!(0)), CONFIG, "`hidden_size` must be from 1"),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use pricket_models::{
     GenerationDefaults, HfConfig, RopeScaling, Safetensors, TensorSource, TextAssets, Vocabulary,
+    text_assets,
 };
 use pricket_simd::Format;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ fn both_layouts_of_a_config_say_the_same() {
 #[test]
 fn a_config_has_the_numbers_of_its_file() {
     let config = HfConfig::read(&committed("models/tiny-llama3-rope/config.json")).unwrap();
-    assert_eq!(config.architecture(), "LlamaForCausalLM");
+    assert_eq!(config.architecture(), Some("LlamaForCausalLM"));
     assert_eq!((config.hidden_size, config.intermediate_size), (64, 176));
     assert_eq!((config.num_hidden_layers, config.vocab_size), (3, 512));
     assert_eq!((config.num_attention_heads, config.num_key_value_heads), (4, 2));
@@ -63,7 +64,7 @@ fn what_a_config_leaves_out_is_what_transformers_takes() {
     assert_eq!((config.num_key_value_heads, config.head_dim), (4, 24));
     assert_eq!((config.rms_norm_eps, config.rope.theta), (1e-6, 10_000.0));
     assert_eq!(config.rope.scaling, RopeScaling::None);
-    assert_eq!(config.architecture(), "LlamaForCausalLM");
+    assert_eq!(config.architecture(), None);
     assert_eq!((config.bos_token_id, config.eos_token_id), (None, None));
     assert!(!config.tie_word_embeddings);
 }
@@ -125,6 +126,19 @@ fn shards_are_one_model() {
     }
 }
 
+/// Which families run is the architectures' matter, and it is asked before anything else, so that a
+/// family is not refused for a field that it lacks.
+#[test]
+fn a_config_of_another_family_is_read_and_its_checkpoint_is_refused_by_name() {
+    let other = parsed(&json!({"model_type": "llama-like", "architectures": ["OtherLM"]}));
+    assert_eq!((other.model_type.as_str(), other.architecture()), ("llama-like", Some("OtherLM")));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.json"), r#"{"model_type": "mamba"}"#).unwrap();
+    let refused = text_assets(folder.path()).unwrap_err();
+    assert_eq!(refused.code(), "architecture_unsupported");
+    assert_eq!(refused.to_string(), "architecture `mamba` is not supported; known are: llama");
+}
+
 #[test]
 fn every_checkpoint_of_the_fixtures_is_read_or_refused_by_its_family() {
     let Some(models) = outside("PRICKET_FIXTURES", "shared/fixtures", "models") else { return };
@@ -137,8 +151,8 @@ fn every_checkpoint_of_the_fixtures_is_read_or_refused_by_its_family() {
         seen += 1;
         assert!(!Safetensors::open(&folder).unwrap().tensors().is_empty());
         let llama = folder.file_name().unwrap().to_str().unwrap().starts_with("tiny-llama");
-        match HfConfig::read(&folder.join("config.json")) {
-            Ok(config) => assert!(llama && config.model_type == "llama", "{folder:?}"),
+        match text_assets(&folder) {
+            Ok(_) => assert!(llama, "{folder:?}"),
             Err(error) => {
                 assert!(!llama, "{folder:?}: {error}");
                 assert_eq!(error.code(), "architecture_unsupported", "{folder:?}: {error}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pricket_models::{Inspection, ModelFormat, inspect};
+use pricket_models::{Inspection, ModelFormat, OpenOptions, inspect, open};
 
 use crate::fixtures::{committed, outside};
 use crate::gguf_writer::{File, STRING, U32, entry, string, tensor};
@@ -68,12 +68,37 @@ fn memory_is_the_weights_and_the_cache() {
     assert_eq!(found.memory_bytes(u64::MAX), None);
 }
 
+/// Beside floats, keys and values are floats too.
+#[test]
+fn the_cache_is_counted_as_the_model_keeps_it() {
+    let number = |key: &str, value: u32| entry(key, U32, value.to_le_bytes());
+    for (kind, bytes, per_token) in [(0, 4096, 768), (1, 2048, 768), (30, 2048, 768), (2, 576, 384)]
+    {
+        let queries = tensor("blk.0.attn_q.weight", &[32, 32], kind, 0);
+        let file = File::of_tensors(vec![queries], bytes).with(|file| {
+            file.entries.extend([
+                number("llama.block_count", 3),
+                number("llama.embedding_length", 32),
+                number("llama.attention.head_count", 2),
+            ]);
+        });
+        assert_eq!(inspected(&file).kv_bytes_per_token, Some(per_token), "type {kind}");
+    }
+    for name in ["tiny-llama", "tiny-llama-tied", "tiny-llama3-rope"] {
+        let folder = committed(&format!("models/{name}"));
+        let opened = open(&folder, &OpenOptions::default(), &mut |_| ()).unwrap();
+        let kept = opened.model.spec().kv_bytes_per_token;
+        assert_eq!(inspect(&folder).unwrap().kv_bytes_per_token, Some(kept), "{name}");
+    }
+}
+
 #[test]
 fn an_architecture_that_does_not_run_is_told_all_the_same() {
     let found = inspected(&File::valid().with(|file| {
         file.entries[0] = entry("general.architecture", STRING, string("rwkv9"));
     }));
-    assert_eq!(found.architecture, "rwkv9");
+    assert_eq!((found.architecture.as_str(), found.architecture_supported), ("rwkv9", false));
+    assert!(inspected(&llama()).architecture_supported);
     assert_eq!((found.layers, found.kv_bytes_per_token), (None, None));
     assert_eq!((found.vocab_size, found.tokenizer.as_deref()), (Some(4), Some("gpt2")));
     assert!(found.has_chat_template);
@@ -108,6 +133,7 @@ fn every_checkpoint_of_the_fixtures_is_told() {
     ] {
         let found = inspect(&models.join(name)).unwrap();
         assert_eq!((found.architecture.as_str(), found.files), (architecture, files), "{name}");
+        assert!(!found.architecture_supported, "{name}");
         assert_eq!(found.tensor_types.iter().all(|kind| kind.supported), supported, "{name}");
         assert!(found.layers.is_some() && found.context_length.is_some(), "{name}");
     }

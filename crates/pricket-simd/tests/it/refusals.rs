@@ -131,7 +131,8 @@ fn products_of_wrong_shapes_are_refused() {
     let w = PackedMatrix::pack(Format::Q8_0, 20, 64, &vec![0; 20 * 68]).unwrap();
     let mut act = Activations::with_capacity(2, 64);
     let mut out = vec![5.0f32; 64];
-    assert!(matmul(k, &w, 0..2, &act, &mut out, 20).is_err(), "nothing was set yet");
+    let refused = matmul(k, &w, 0..2, &act, &mut out, 20).unwrap_err();
+    assert_eq!(refused.code(), "simd_empty", "nothing was set yet: {refused}");
     act.set(k, ActKind::F32, &[0.0; 64], 1, 64).unwrap();
     let refused = matmul(k, &w, 0..2, &act, &mut out, 20);
     assert!(matches!(refused, Err(SimdError::ActivationKindMismatch { .. })));
