@@ -42,7 +42,10 @@ pub fn matmul(
     out_stride: usize,
 ) -> Result<(), SimdError> {
     let want = w.activation_kind();
-    if act.kind() != want && act.tokens() > 0 {
+    let Some(last_token) = act.tokens().checked_sub(1) else {
+        return Err(SimdError::Empty { what: "a set of activations" });
+    };
+    if act.kind() != want {
         let found = act.kind();
         return Err(SimdError::ActivationKindMismatch { format: w.format(), want, found });
     }
@@ -52,7 +55,7 @@ pub fn matmul(
         return Ok(());
     }
     SimdError::check_room("a row of the output", panel.rows, out_stride)?;
-    let needed = (act.tokens() - 1)
+    let needed = last_token
         .checked_mul(out_stride)
         .and_then(|start| start.checked_add(panel.rows))
         .ok_or(SimdError::SizeOverflow { rows: act.tokens(), cols: out_stride })?;
