@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use answer::{ChatArgs, RunArgs};
 pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 pub(crate) use debug::{
-    DebugArgs, DebugCommand, DetokenizeArgs, LogitsArgs, RenderArgs, TokenizeArgs,
+    DebugArgs, DebugCommand, DetokenizeArgs, LogitsArgs, PerplexityArgs, RenderArgs, TokenizeArgs,
 };
 pub(crate) use model::{BenchArgs, InspectArgs, SourceArgs};
 pub(crate) use models::ModelsArgs;

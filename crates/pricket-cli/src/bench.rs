@@ -1,23 +1,28 @@
 //! `pricket bench`: how fast a model runs here, and in how much memory.
+//!
+//! What is timed is the forward pass alone, over tokens that are fixed beforehand: no text, no
+//! sampling. That is what `llama-bench` times, so that the two can stand side by side.
 
 use std::time::{Duration, Instant};
 
-use pricket::models::{self, Backend, LogitsWanted, ModelError, ModelSpec};
+use pricket::models::{self, Backend, LogitsWanted, ModelError};
 use pricket::simd::{Kernels, default_threads};
 use serde::Serialize;
 
 use crate::args::BenchArgs;
 use crate::config::{BACKEND, Config};
 use crate::error::CliError;
-use crate::forward::{Forward, most_likely};
+use crate::forward::Forward;
 use crate::interrupt::Interrupt;
+use crate::limits::BENCH_SEQUENCES_MAX;
 use crate::terminal::Terminal;
 use crate::{load, locate, table};
 
 /// Tokens given to the model at once, as the engine does by default.
 const PREFILL_CHUNK: usize = 512;
 
-/// What was measured. Rates are medians over the repeats.
+/// What was measured. Rates are medians over the repeats, `None` where there was nothing to
+/// measure.
 #[derive(Debug, Serialize)]
 struct Report {
     model: String,
@@ -30,12 +35,15 @@ struct Report {
     prompt_tokens: usize,
     generated_tokens: usize,
     depth: usize,
+    batch: usize,
     repeat: usize,
     load_seconds: f64,
-    prefill_tokens_per_second: f64,
-    prefill_spread: Spread,
-    decode_tokens_per_second: f64,
-    decode_spread: Spread,
+    /// Of one sequence.
+    prefill_tokens_per_second: Option<f64>,
+    prefill_spread: Option<Spread>,
+    /// Of all sequences together.
+    decode_tokens_per_second: Option<f64>,
+    decode_spread: Option<Spread>,
     weight_bytes: u64,
     kv_bytes_per_token: u64,
     /// The most memory that the process ever held (`VmHWM`); `None` where the system does not tell.
@@ -49,6 +57,13 @@ struct Spread {
     max: f64,
 }
 
+/// The rates of the repeats, in tokens per second.
+#[derive(Debug, Default)]
+struct Rates {
+    prefill: Vec<f64>,
+    decode: Vec<f64>,
+}
+
 /// Measures loading, prefill and decode.
 pub(crate) fn bench(
     args: &BenchArgs,
@@ -56,6 +71,16 @@ pub(crate) fn bench(
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
+    if args.prompt == 0 && args.generate == 0 {
+        let why = "with --prompt 0 and --generate 0 there is nothing to measure";
+        return Err(CliError::Usage(why.to_owned()));
+    }
+    if args.batch > BENCH_SEQUENCES_MAX {
+        let batch = args.batch;
+        return Err(CliError::Usage(format!(
+            "--batch {batch} is more than the {BENCH_SEQUENCES_MAX} sequences that bench runs"
+        )));
+    }
     let options = load::options(config);
     let model = config.model(args.model.as_deref())?;
     let path = locate::locate(model, config, terminal, interrupt)?;
@@ -64,7 +89,7 @@ pub(crate) fn bench(
     let load_seconds = started.elapsed().as_secs_f64();
 
     let spec = opened.model.spec().clone();
-    let tokens_max = args.depth + args.prompt.max(args.generate + 1);
+    let tokens_max = args.depth.saturating_add(args.prompt.max(args.generate));
     if tokens_max > spec.context_length {
         let have = spec.context_length;
         return Err(CliError::Usage(format!(
@@ -72,18 +97,10 @@ pub(crate) fn bench(
              {have}; give a smaller --prompt, --generate or --depth"
         )));
     }
-    let mut forward = Forward::new(opened.model, tokens_max)?;
-    let mut prefill = Vec::with_capacity(args.repeat);
-    let mut decode = Vec::with_capacity(args.repeat);
-    // The first round fills caches and wakes threads; it is not counted.
-    for round in 0..=args.repeat {
-        let prefilled = time_prefill(&mut forward, args, &spec)?;
-        let decoded = time_decode(&mut forward, args, &spec)?;
-        if round > 0 {
-            prefill.push(args.prompt as f64 / prefilled.as_secs_f64());
-            decode.push(args.generate as f64 / decoded.as_secs_f64());
-        }
-    }
+    let mut forward = Forward::new(opened.model, args.batch, tokens_max)?;
+    let mut rates = measure(&mut forward, args)?;
+    let (prefill_tokens_per_second, prefill_spread) = told(&mut rates.prefill);
+    let (decode_tokens_per_second, decode_spread) = told(&mut rates.decode);
     let report = Report {
         model: model.to_owned(),
         backend: config.text(&BACKEND).unwrap_or_default().to_owned(),
@@ -92,12 +109,13 @@ pub(crate) fn bench(
         prompt_tokens: args.prompt,
         generated_tokens: args.generate,
         depth: args.depth,
+        batch: args.batch,
         repeat: args.repeat,
         load_seconds,
-        prefill_tokens_per_second: median(&mut prefill),
-        prefill_spread: spread(&prefill),
-        decode_tokens_per_second: median(&mut decode),
-        decode_spread: spread(&decode),
+        prefill_tokens_per_second,
+        prefill_spread,
+        decode_tokens_per_second,
+        decode_spread,
         weight_bytes: spec.weight_bytes,
         kv_bytes_per_token: spec.kv_bytes_per_token,
         architecture: spec.architecture,
@@ -116,18 +134,40 @@ fn simd(backend: Backend) -> Result<String, CliError> {
     }
 }
 
-/// Runs the prompt through an empty sequence that already has `depth` tokens.
-fn time_prefill(
-    forward: &mut Forward,
-    args: &BenchArgs,
-    spec: &ModelSpec,
-) -> Result<Duration, CliError> {
-    let ids = tokens(args.depth + args.prompt, spec.vocab_size);
-    let (before, prompt) = ids.split_at(args.depth);
-    forward.restart()?;
-    for chunk in before.chunks(PREFILL_CHUNK) {
-        forward.extend(chunk, LogitsWanted::None)?;
+/// Fills every sequence to the depth, then times prefill and decode by turns from there.
+fn measure(forward: &mut Forward, args: &BenchArgs) -> Result<Rates, CliError> {
+    let vocab_size = forward.spec().vocab_size;
+    let ids = tokens(args.depth + args.prompt.max(args.generate), vocab_size);
+    let (before, after) = ids.split_at(args.depth);
+    let (prompt, generated) = (&after[..args.prompt], &after[..args.generate]);
+    for sequence in 0..forward.sequences() {
+        for chunk in before.chunks(PREFILL_CHUNK) {
+            forward.extend_one(sequence, chunk, LogitsWanted::None)?;
+        }
     }
+    let mut rates = Rates::default();
+    // The first round fills caches and wakes threads; it is not counted.
+    for round in 0..=args.repeat {
+        if !prompt.is_empty() {
+            let took = time_prefill(forward, prompt)?.as_secs_f64();
+            if round > 0 {
+                rates.prefill.push(prompt.len() as f64 / took);
+            }
+            forward.rewind(args.depth)?;
+        }
+        if !generated.is_empty() {
+            let took = time_decode(forward, generated)?.as_secs_f64();
+            if round > 0 {
+                rates.decode.push((generated.len() * forward.sequences()) as f64 / took);
+            }
+            forward.rewind(args.depth)?;
+        }
+    }
+    Ok(rates)
+}
+
+/// Runs a prompt through the first sequence, up to the logits after its last token.
+fn time_prefill(forward: &mut Forward, prompt: &[u32]) -> Result<Duration, CliError> {
     let started = Instant::now();
     let chunks = prompt.len().div_ceil(PREFILL_CHUNK);
     for (index, chunk) in prompt.chunks(PREFILL_CHUNK).enumerate() {
@@ -137,21 +177,13 @@ fn time_prefill(
     Ok(started.elapsed())
 }
 
-/// Generates token after token by the most likely one.
-fn time_decode(
-    forward: &mut Forward,
-    args: &BenchArgs,
-    spec: &ModelSpec,
-) -> Result<Duration, CliError> {
-    let ids = tokens(args.depth + 1, spec.vocab_size);
-    forward.restart()?;
-    let mut next = 0;
-    for chunk in ids.chunks(PREFILL_CHUNK) {
-        next = most_likely(forward.extend(chunk, LogitsWanted::Last)?.row(0));
-    }
+/// Runs token after token of every sequence, all sequences in one batch, each up to its logits.
+fn time_decode(forward: &mut Forward, generated: &[u32]) -> Result<Duration, CliError> {
+    let mut row = vec![0; forward.sequences()];
     let started = Instant::now();
-    for _ in 0..args.generate {
-        next = most_likely(forward.extend(&[next], LogitsWanted::Last)?.row(0));
+    for &token in generated {
+        row.fill(token);
+        forward.step(&row)?;
     }
     Ok(started.elapsed())
 }
@@ -163,20 +195,14 @@ fn tokens(count: usize, vocab_size: usize) -> Vec<u32> {
     (0..count).map(|position| hash(position) % vocab_size.max(1) as u32).collect()
 }
 
-/// Sorts the values and gives the middle one.
-fn median(values: &mut [f64]) -> f64 {
+/// The median and the ends of the values, which come back sorted; `None` where there are none.
+fn told(values: &mut [f64]) -> (Option<f64>, Option<Spread>) {
     values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match (values.get(middle), values.len() % 2) {
-        (Some(&upper), 0) => values.get(middle - 1).map_or(upper, |&lower| lower.midpoint(upper)),
-        (Some(&value), _) => value,
-        (None, _) => f64::NAN,
-    }
-}
-
-fn spread(sorted: &[f64]) -> Spread {
-    let at = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
-    Spread { min: at(sorted.first()), max: at(sorted.last()) }
+    let (Some(&min), Some(&max)) = (values.first(), values.last()) else { return (None, None) };
+    let upper = values.get(values.len() / 2).copied();
+    let lower = values.get((values.len() - 1) / 2).copied();
+    let median = upper.zip(lower).map(|(upper, lower)| lower.midpoint(upper));
+    (median, Some(Spread { min, max }))
 }
 
 /// The most memory that this process ever held, as Linux counts it.
@@ -188,12 +214,10 @@ fn peak_memory_bytes() -> Option<u64> {
 }
 
 fn print(report: &Report, terminal: &mut Terminal) -> Result<(), CliError> {
-    let rate = |rate: f64, spread: Spread| {
-        format!("{rate:.1} tok/s ({:.1} to {:.1})", spread.min, spread.max)
-    };
     let size = |bytes: u64| pricket::core::ByteSize(bytes).to_string();
     let depth = if report.depth > 0 { format!(" at {}", report.depth) } else { String::new() };
-    let rows = [
+    let side = if report.batch > 1 { format!(" x{}", report.batch) } else { String::new() };
+    let mut rows = vec![
         ["model".to_owned(), report.model.clone()],
         ["weights".to_owned(), format!("{}, {}", report.quantization, size(report.weight_bytes))],
         [
@@ -201,18 +225,23 @@ fn print(report: &Report, terminal: &mut Terminal) -> Result<(), CliError> {
             format!("{}, {}, {} threads", report.backend, report.simd, report.threads),
         ],
         ["load".to_owned(), format!("{:.2} s", report.load_seconds)],
-        [
-            format!("prefill {}{depth}", report.prompt_tokens),
-            rate(report.prefill_tokens_per_second, report.prefill_spread),
-        ],
-        [
-            format!("decode {}{depth}", report.generated_tokens),
-            rate(report.decode_tokens_per_second, report.decode_spread),
-        ],
-        [
-            "peak memory".to_owned(),
-            report.peak_memory_bytes.map_or_else(|| "unknown".to_owned(), size),
-        ],
     ];
+    let rates = [
+        (
+            format!("prefill {}{depth}", report.prompt_tokens),
+            report.prefill_tokens_per_second.zip(report.prefill_spread),
+        ),
+        (
+            format!("decode {}{side}{depth}", report.generated_tokens),
+            report.decode_tokens_per_second.zip(report.decode_spread),
+        ),
+    ];
+    for (name, measured) in rates {
+        if let Some((rate, Spread { min, max })) = measured {
+            rows.push([name, format!("{rate:.1} tok/s ({min:.1} to {max:.1})")]);
+        }
+    }
+    let peak = report.peak_memory_bytes.map_or_else(|| "unknown".to_owned(), size);
+    rows.push(["peak memory".to_owned(), peak]);
     terminal.line(table::columns(&rows))
 }

@@ -1,6 +1,7 @@
 //! `pricket debug`: this program's numbers as JSON, to hold against another implementation.
 
 mod logits;
+mod perplexity;
 mod text;
 
 use crate::args::DebugCommand;
@@ -21,5 +22,6 @@ pub(crate) fn debug(
         DebugCommand::Detokenize(args) => text::detokenize(args, config, terminal, interrupt),
         DebugCommand::Render(args) => text::render(args, config, terminal, interrupt),
         DebugCommand::Logits(args) => logits::logits(args, config, terminal, interrupt),
+        DebugCommand::Perplexity(args) => perplexity::perplexity(args, config, terminal, interrupt),
     }
 }

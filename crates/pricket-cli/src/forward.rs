@@ -1,46 +1,96 @@
-//! One sequence through a model, without an engine: what is measured is the forward pass alone.
+//! Sequences through a model, without an engine: what is measured is the forward pass alone.
 
-use pricket::models::{Batch, CausalLm, KvCache, Logits, LogitsWanted, SequenceId};
+use pricket::models::{Batch, CausalLm, KvCache, Logits, LogitsWanted, ModelSpec, SequenceId};
 
 use crate::error::CliError;
 
-/// A model, a cache with one open sequence, and the buffers of a pass.
+/// A model, a cache with open sequences, and the buffers of a pass.
 pub(crate) struct Forward {
     model: Box<dyn CausalLm>,
     cache: KvCache,
-    sequence: SequenceId,
-    len: usize,
+    sequences: Vec<Sequence>,
     batch: Batch,
     logits: Logits,
 }
 
+/// An open sequence and how many tokens of it ran.
+struct Sequence {
+    id: SequenceId,
+    len: usize,
+}
+
 impl Forward {
-    /// An empty sequence of at most `tokens_max` tokens.
-    pub(crate) fn new(model: Box<dyn CausalLm>, tokens_max: usize) -> Result<Self, CliError> {
-        let mut cache = model.new_cache(1, tokens_max)?;
-        let sequence = cache.open_sequence()?;
-        let logits = Logits::default();
-        Ok(Self { model, cache, sequence, len: 0, batch: Batch::default(), logits })
+    /// `sequences` empty sequences of at most `tokens_max` tokens each.
+    pub(crate) fn new(
+        model: Box<dyn CausalLm>,
+        sequences: usize,
+        tokens_max: usize,
+    ) -> Result<Self, CliError> {
+        let mut cache = model.new_cache(sequences, tokens_max)?;
+        let mut open = Vec::new();
+        for _ in 0..sequences {
+            open.push(Sequence { id: cache.open_sequence()?, len: 0 });
+        }
+        let (batch, logits) = (Batch::default(), Logits::default());
+        Ok(Self { model, cache, sequences: open, batch, logits })
     }
 
-    /// Forgets all tokens.
-    pub(crate) fn restart(&mut self) -> Result<(), CliError> {
-        self.cache.close_sequence(self.sequence);
-        self.sequence = self.cache.open_sequence()?;
-        self.len = 0;
+    /// What the model is.
+    pub(crate) fn spec(&self) -> &ModelSpec {
+        self.model.spec()
+    }
+
+    /// How many sequences there are.
+    pub(crate) fn sequences(&self) -> usize {
+        self.sequences.len()
+    }
+
+    /// Forgets the tokens of every sequence from position `len` on.
+    pub(crate) fn rewind(&mut self, len: usize) -> Result<(), CliError> {
+        for sequence in &mut self.sequences {
+            self.cache.truncate(sequence.id, len)?;
+            sequence.len = sequence.len.min(len);
+        }
         Ok(())
     }
 
-    /// Runs the next tokens of the sequence and gives the rows of logits that are wanted.
+    /// Runs the next tokens of the first sequence and gives the rows of logits that are wanted.
     pub(crate) fn extend(
         &mut self,
         tokens: &[u32],
         wanted: LogitsWanted,
     ) -> Result<&Logits, CliError> {
+        self.extend_one(0, tokens, wanted)
+    }
+
+    /// Runs the next tokens of one sequence.
+    pub(crate) fn extend_one(
+        &mut self,
+        index: usize,
+        tokens: &[u32],
+        wanted: LogitsWanted,
+    ) -> Result<&Logits, CliError> {
         self.batch.clear();
-        self.batch.push(self.sequence, self.len, tokens, wanted);
+        if let Some(sequence) = self.sequences.get_mut(index) {
+            self.batch.push(sequence.id, sequence.len, tokens, wanted);
+            sequence.len += tokens.len();
+        }
+        self.run()
+    }
+
+    /// Runs one token of every sequence in one batch and gives a row of logits for each.
+    pub(crate) fn step(&mut self, tokens: &[u32]) -> Result<&Logits, CliError> {
+        self.batch.clear();
+        for (sequence, token) in self.sequences.iter_mut().zip(tokens) {
+            let token = std::slice::from_ref(token);
+            self.batch.push(sequence.id, sequence.len, token, LogitsWanted::Last);
+            sequence.len += 1;
+        }
+        self.run()
+    }
+
+    fn run(&mut self) -> Result<&Logits, CliError> {
         self.model.forward(&self.batch, &mut self.cache, &mut self.logits)?;
-        self.len += tokens.len();
         Ok(&self.logits)
     }
 }

@@ -26,6 +26,8 @@ pub(crate) enum DebugCommand {
     Render(RenderArgs),
     /// Logits and greedy tokens: {"last_logits", "top10", "greedy"}
     Logits(LogitsArgs),
+    /// How well the model predicts a text: {"perplexity", "uncertainty", ..}
+    Perplexity(PerplexityArgs),
 }
 
 /// `pricket debug tokenize`.
@@ -85,6 +87,21 @@ pub(crate) struct LogitsArgs {
     /// Give the model this many tokens at once [default: all]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) chunk: Option<usize>,
+    #[command(flatten)]
+    _measuring: Flags<Measuring>,
+}
+
+/// `pricket debug perplexity`.
+#[derive(Debug, Args)]
+pub(crate) struct PerplexityArgs {
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
+    /// The file with the text, UTF-8; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) text_file: PathBuf,
+    /// Tokens of a chunk; the second half of each is predicted, as llama-perplexity does
+    #[arg(long, value_name = "TOKENS", default_value = "512", value_parser = at_least_one)]
+    pub(crate) context: usize,
     #[command(flatten)]
     _measuring: Flags<Measuring>,
 }

@@ -37,15 +37,18 @@ pub(crate) struct BenchArgs {
     _finding: Flags<Finding>,
     #[command(flatten)]
     _measuring: Flags<Measuring>,
-    /// Tokens in the prompt that prefill is measured on
-    #[arg(long, value_name = "TOKENS", default_value = "512", value_parser = at_least_one)]
+    /// Tokens in the prompt that prefill is measured on; 0 leaves prefill out
+    #[arg(long, value_name = "TOKENS", default_value = "512")]
     pub(crate) prompt: usize,
-    /// Tokens that decode is measured on
-    #[arg(long, value_name = "TOKENS", default_value = "128", value_parser = at_least_one)]
+    /// Tokens of each sequence that decode is measured on; 0 leaves decode out
+    #[arg(long, value_name = "TOKENS", default_value = "128")]
     pub(crate) generate: usize,
     /// Tokens already in the context when each measurement starts
     #[arg(long, value_name = "TOKENS", default_value = "0")]
     pub(crate) depth: usize,
+    /// Sequences that decode side by side; their tokens count together
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one)]
+    pub(crate) batch: usize,
     /// How often each is measured; the medians are told
     #[arg(long, value_name = "N", default_value = "5", value_parser = at_least_one)]
     pub(crate) repeat: usize,

@@ -32,7 +32,7 @@ pub(crate) fn logits(
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let model = load::model(&args.source.model, config, terminal, interrupt)?.model;
-    let mut forward = Forward::new(model, args.ids.len() + args.greedy)?;
+    let mut forward = Forward::new(model, 1, args.ids.len() + args.greedy)?;
     let mut report = Report::default();
     for chunk in args.ids.chunks(args.chunk.unwrap_or(args.ids.len()).max(1)) {
         let rows = forward.extend(chunk, LogitsWanted::All)?;

@@ -51,3 +51,39 @@ fn a_bench_past_the_context_is_refused_with_the_numbers() {
     let outcome = Pricket::new().run(&["bench", &model, "--prompt", "513", "--repeat", "1"]);
     outcome.is_error(2, &["513", "512"]);
 }
+
+#[test]
+fn sequences_side_by_side_decode_at_a_depth() {
+    let model = tiny("tiny-llama");
+    let args = ["bench", &model, "--json", "--prompt", "8", "--generate", "16", "--repeat", "2"];
+    let several = [&args[..], &["--batch", "4", "--depth", "100"]].concat();
+    let told = Pricket::new().run(&several).ok().json();
+    assert_eq!((&told["batch"], &told["depth"]), (&4.into(), &100.into()));
+    for rate in ["prefill_tokens_per_second", "decode_tokens_per_second"] {
+        assert!(told[rate].as_f64().is_some_and(|rate| rate > 0.0), "{rate}: {told}");
+    }
+    let shown =
+        Pricket::new().run(&several.into_iter().filter(|a| *a != "--json").collect::<Vec<_>>());
+    assert!(shown.ok().stdout.contains("decode 16 x4 at 100"));
+    let past = [&args[..], &["--depth", "500"]].concat();
+    Pricket::new().run(&past).is_error(2, &["516", "512"]);
+    let crowd = [&args[..], &["--batch", "1000000000000"]].concat();
+    Pricket::new().run(&crowd).is_error(2, &["1000000000000", "1024"]);
+}
+
+#[test]
+fn what_has_no_tokens_is_left_out() {
+    let model = tiny("tiny-llama");
+    let bench = |prompt: &str, generate: &str| {
+        let args = ["bench", &model, "--json", "--repeat", "1"];
+        let args = [&args[..], &["--prompt", prompt, "--generate", generate]].concat();
+        Pricket::new().run(&args)
+    };
+    let told = bench("0", "4").ok().json();
+    assert!(told["prefill_tokens_per_second"].is_null(), "{told}");
+    assert!(told["decode_tokens_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
+    let told = bench("4", "0").ok().json();
+    assert!(told["decode_spread"].is_null(), "{told}");
+    assert!(told["prefill_tokens_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
+    bench("0", "0").is_error(2, &["--prompt 0", "--generate 0"]);
+}

@@ -96,3 +96,64 @@ fn logits_agree_with_the_reference_however_they_are_computed() {
         }
     }
 }
+
+/// The negative logarithm of the probability of `target` after `ids`, from every logit that
+/// `debug logits` tells.
+fn surprise(home: &Pricket, model: &str, ids: &[u64], target: u64) -> f64 {
+    let ids = comma(&json!(ids));
+    let told = home.run(&["debug", "logits", model, "--ids", &ids]).ok().json();
+    let logits = told["last_logits"].as_array().unwrap();
+    let logits: Vec<f64> = logits.iter().map(|logit| logit.as_f64().unwrap()).collect();
+    let total: f64 = logits.iter().map(|logit| logit.exp()).sum();
+    total.ln() - logits[usize::try_from(target).unwrap()]
+}
+
+#[test]
+fn perplexity_judges_the_second_half_of_each_chunk() {
+    let home = Pricket::new();
+    let model = tiny("tiny-llama");
+    // Some twenty words, and a last newline that is no part of the text.
+    let file =
+        home.file("text.txt", "The way to the sea is long, they said, and went on.\nSo we did.\n");
+    let args = ["debug", "perplexity", &model, "--text-file", &file, "--context", "9"];
+    let told = home.run(&args).ok().json();
+
+    let without =
+        home.file("same.txt", "The way to the sea is long, they said, and went on.\nSo we did.");
+    let ids = home.run(&["debug", "tokenize", &model, "--text-file", &without, "--prompt"]);
+    let ids: Vec<u64> = serde_json::from_value(ids.ok().json()).unwrap();
+    let bos = ids[0];
+    assert_eq!(bos, 1, "the model's prompts begin with its first token");
+    let mut losses = Vec::new();
+    for chunk in ids.chunks_exact(9) {
+        let chunk = [&[bos], &chunk[1..]].concat();
+        for end in 5..9 {
+            losses.push(surprise(&home, &model, &chunk[..end], chunk[end]));
+        }
+    }
+    assert!(losses.len() >= 8, "two chunks at least: {ids:?}");
+    let count = losses.len() as f64;
+    let mean = losses.iter().sum::<f64>() / count;
+    let variance = losses.iter().map(|loss| (loss - mean).powi(2)).sum::<f64>() / count;
+    let near = |key: &str, want: f64| {
+        let value = told[key].as_f64().unwrap();
+        assert!((value / want - 1.0).abs() < 1e-5, "{key}: {value} is not {want}");
+    };
+    near("mean_negative_log_likelihood", mean);
+    near("perplexity", mean.exp());
+    near("uncertainty", (variance / (count - 1.0)).sqrt() * mean.exp());
+    assert_eq!(told["counted"], losses.len());
+    assert_eq!((&told["tokens"], &told["context"]), (&ids.len().into(), &9.into()));
+    assert_eq!(told["chunks"], ids.len() / 9);
+}
+
+#[test]
+fn perplexity_of_too_little_text_is_refused_with_the_numbers() {
+    let home = Pricket::new();
+    let model = tiny("tiny-llama");
+    let file = home.file("text.txt", "too little");
+    let args = ["debug", "perplexity", &model, "--text-file", &file, "--context"];
+    home.run(&[&args[..], &["64"]].concat()).is_error(2, &["two chunks of 64"]);
+    home.run(&[&args[..], &["1024"]].concat()).is_error(2, &["1024", "512"]);
+    home.run(&[&args[..], &["3"]].concat()).is_error(2, &["--context 3", "4 to 512"]);
+}

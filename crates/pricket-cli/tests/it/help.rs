@@ -52,4 +52,5 @@ fn of_debug() {
     check(&["debug", "detokenize", "--help"], &expect_file!["help/debug_detokenize.txt"]);
     check(&["debug", "render", "--help"], &expect_file!["help/debug_render.txt"]);
     check(&["debug", "logits", "--help"], &expect_file!["help/debug_logits.txt"]);
+    check(&["debug", "perplexity", "--help"], &expect_file!["help/debug_perplexity.txt"]);
 }

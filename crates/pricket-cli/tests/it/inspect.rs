@@ -28,6 +28,7 @@ fn json_holds_the_same_in_numbers() {
     assert_eq!(told["parameters"], 204_224);
     assert_eq!(told["context_length"], 512);
     assert_eq!(told["has_chat_template"], true);
-    // 2 halves x 2 bytes x 3 layers x 2 key-value heads x 16 numbers.
-    assert_eq!(told["kv_bytes_per_token"], 384);
+    assert_eq!(told["architecture_supported"], true);
+    // Keys and values x 4 bytes (floats beside floats) x 3 layers x 2 key-value heads x 16 numbers.
+    assert_eq!(told["kv_bytes_per_token"], 768);
 }
