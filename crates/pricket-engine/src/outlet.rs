@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use pricket_core::{Completion, CompletionChunk, CorrelationId};
+use pricket_core::{Completion, CompletionChunk, CorrelationId, Usage};
 use pricket_stream::{AsyncStreamSender, TrySendError};
 
 use crate::stats::{Outcome, Stats};
@@ -93,6 +93,11 @@ impl Outlet {
             Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
             Err(_) => Err(EngineError::StreamOverrun { chunks_max: limits::STEP_CHUNKS_MAX }),
         }
+    }
+
+    /// Counts what a request used that does not end well.
+    pub(crate) fn count_tokens(&self, usage: &Usage) {
+        self.stats.count_tokens(usage);
     }
 
     /// Ends the request well.

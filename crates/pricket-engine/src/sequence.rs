@@ -124,7 +124,24 @@ impl Sequence {
     /// Ends the request with an error.
     pub(crate) fn fail(&mut self, error: &EngineError) {
         let _entered = self.span.enter();
+        self.count_unless_ended();
         self.emitter.outlet_mut().fail(error);
+    }
+
+    /// It leaves, perhaps before its end: what it used is counted all the same.
+    pub(crate) fn count_unless_ended(&self) {
+        if !self.emitter.outlet().is_ended() {
+            self.emitter.outlet().count_tokens(&self.usage());
+        }
+    }
+
+    /// The tokens that went through the model, and those that came out of it.
+    fn usage(&self) -> Usage {
+        Usage {
+            prompt_tokens: self.computed.min(self.prompt_len),
+            cached_tokens: 0,
+            completion_tokens: self.answer_len(),
+        }
     }
 
     fn answer_len(&self) -> usize {
@@ -140,11 +157,7 @@ impl Sequence {
     /// Sends the terminal chunk.
     #[allow(clippy::unnecessary_wraps, reason = "it ends functions that can fail")]
     fn end(&mut self, finish: Finish) -> Result<(), EngineError> {
-        let usage = Usage {
-            prompt_tokens: self.prompt_len,
-            cached_tokens: 0,
-            completion_tokens: self.answer_len(),
-        };
+        let usage = self.usage();
         let timings = self.clock.timings();
         tracing::info!(
             reason = ?finish.reason,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use pricket_core::Completion;
+use pricket_core::{Completion, Usage};
 use pricket_simd::Kernels;
 use serde::Serialize;
 
@@ -26,11 +26,11 @@ pub struct EngineStats {
     pub failed: u64,
     /// Requests whose reader left before the end.
     pub cancelled: u64,
-    /// Prompt tokens that went through the model.
+    /// Prompt tokens that went through the model, those of requests that did not end well included.
     pub prompt_tokens: u64,
     /// Of them, those whose keys and values were found and not computed again.
     pub cached_tokens: u64,
-    /// Tokens generated.
+    /// Tokens generated, those that nobody read to the end included.
     pub completion_tokens: u64,
     /// Steps: forward passes over a batch.
     pub steps: u64,
@@ -125,12 +125,17 @@ impl Stats {
         counter.fetch_add(1, Relaxed);
     }
 
-    /// Tokens of one request, and how long its reader waited for the first.
-    pub(crate) fn count_completion(&self, completion: &Completion) {
-        let Completion { usage, timings, .. } = completion;
+    /// Tokens of one request, however it ended.
+    pub(crate) fn count_tokens(&self, usage: &Usage) {
         self.prompt_tokens.fetch_add(usage.prompt_tokens as u64, Relaxed);
         self.cached_tokens.fetch_add(usage.cached_tokens as u64, Relaxed);
         self.completion_tokens.fetch_add(usage.completion_tokens as u64, Relaxed);
+    }
+
+    /// Tokens of a request that ended well, and how long its reader waited for the first.
+    pub(crate) fn count_completion(&self, completion: &Completion) {
+        let Completion { usage, timings, .. } = completion;
+        self.count_tokens(usage);
         if usage.completion_tokens > 0 {
             self.first_tokens.fetch_add(1, Relaxed);
             self.first_token_ns.fetch_add((timings.first_token_ms * 1e6) as u64, Relaxed);

@@ -69,6 +69,9 @@ impl Worker {
         let cache = &mut self.cache;
         self.running.retain(|sequence| {
             let over = sequence.is_over();
+            if over {
+                sequence.count_unless_ended();
+            }
             if let (true, Some(id)) = (over, sequence.cached_as) {
                 cache.close_sequence(id);
             }

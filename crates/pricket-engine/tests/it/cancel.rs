@@ -44,6 +44,8 @@ fn dropping_the_stream_takes_the_sequence_out_before_the_next_step() {
     assert_eq!(trace.released.load(Ordering::SeqCst), 1);
     let stats = engine.stats();
     assert_eq!((stats.cancelled, stats.failed, stats.completed, stats.active), (1, 0, 0, 0));
+    // What was computed for nobody was computed all the same.
+    assert_eq!((stats.prompt_tokens, stats.completion_tokens), (2, 4));
 }
 
 #[test]
@@ -65,6 +67,8 @@ fn a_long_prompt_is_given_up_between_two_chunks() {
     // One more was on its way, and one is the other request's; the whole prompt is 4,000.
     assert!(trace.passes.load(Ordering::SeqCst) <= 12);
     assert_eq!(engine.stats().cancelled, 1);
+    let prompt_tokens = engine.stats().prompt_tokens;
+    assert!((11..=12).contains(&prompt_tokens), "as far as they ran: {prompt_tokens}");
 }
 
 #[test]
