@@ -38,7 +38,8 @@ pub struct InstalledModel {
     pub path: PathBuf,
     /// The length of its files in bytes.
     pub bytes: u64,
-    /// When it was last written, where the system tells.
+    /// When it was last written, where the system tells; as JSON in whole seconds since 1970.
+    #[serde(with = "crate::seconds")]
     pub modified: Option<SystemTime>,
     /// Where it came from.
     pub origin: Origin,

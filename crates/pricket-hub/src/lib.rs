@@ -45,6 +45,7 @@ mod archive;
 mod snapshot;
 mod store;
 mod inventory;
+mod seconds;
 
 mod digest;
 mod disk;

@@ -7,7 +7,8 @@ use crate::Source;
 
 pub(super) fn did_you_mean(nearest: &[String]) -> String {
     if nearest.is_empty() {
-        "; `pricket list` shows the known names, and `hf:org/repo/file` or a path works too".into()
+        "; `pricket models` shows the known names, and `hf:org/repo/file` or a path works too"
+            .into()
     } else {
         format!("; did you mean {}?", quoted(nearest))
     }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use pricket_core::ErrorKind;
-use pricket_hub::{Alias, Hub, HubBuilder, Origin, Registry};
+use pricket_hub::{Alias, Hub, HubBuilder, InstalledModel, Origin, Registry};
 
 use crate::kit::{body, hub_at, pulled, temp};
 use crate::server::{COMMIT, Manners, Site, sha256};
@@ -57,7 +58,11 @@ fn a_listing_names_what_it_finds_so_that_it_is_found_again() {
     );
     for model in &listed {
         assert_eq!(hub.locate(&model.name).unwrap().as_ref(), Some(&model.path));
-        assert!(model.modified.is_some());
+        let modified = model.modified.unwrap().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let json = serde_json::to_value(model).unwrap();
+        assert_eq!(json["modified"], modified);
+        let read: InstalledModel = serde_json::from_value(json).unwrap();
+        assert_eq!(read.modified, Some(UNIX_EPOCH + Duration::from_secs(modified)));
     }
 }
 
