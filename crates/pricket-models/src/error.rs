@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pricket_core::{ByteSize, ErrorKind};
+use pricket_simd::SimdError;
 
 /// What can go wrong with a model's files or with a forward pass.
 #[derive(Debug, thiserror::Error)]
@@ -192,7 +193,7 @@ pub enum ModelError {
     LoadPanicked,
     /// The kernels refused.
     #[error(transparent)]
-    Simd(#[from] pricket_simd::SimdError),
+    Simd(#[from] SimdError),
     /// The candle backend failed.
     #[error("candle: {0}")]
     Candle(String),
@@ -217,7 +218,10 @@ impl ModelError {
             Self::LimitExceeded { .. }
             | Self::MemoryExceeded { .. }
             | Self::ContextExceeded { .. } => ErrorKind::TooLarge,
-            Self::TokenOutOfVocabulary { .. } => ErrorKind::InvalidRequest,
+            Self::TokenOutOfVocabulary { .. }
+            | Self::Simd(SimdError::LevelUnknown { .. } | SimdError::LevelUnavailable { .. }) => {
+                ErrorKind::InvalidRequest
+            }
             Self::CacheSequencesExhausted { .. } => ErrorKind::Busy,
             Self::CacheSequenceUnknown
             | Self::CacheForeign
