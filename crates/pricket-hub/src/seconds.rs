@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A time before 1970 is told as none.
+#[expect(clippy::ref_option, reason = "serde hands over a reference to the field")]
 pub(crate) fn serialize<S: Serializer>(
     time: &Option<SystemTime>,
     serializer: S,
