@@ -3,8 +3,9 @@
 mod command;
 mod conversation;
 mod editor;
+mod stats;
 
-use pricket::core::{ByteSize, CompletionProvider, Message};
+use pricket::core::{CompletionProvider, Message, ModelInfo, UsageLedger};
 use pricket::engine::Engine;
 
 use self::command::Command;
@@ -19,7 +20,7 @@ use crate::config::{Config, SYSTEM};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::terminal::Terminal;
-use crate::{load, run};
+use crate::{load, locate, run};
 
 /// Whether the conversation goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,14 @@ pub(crate) fn chat(
     if input.is_editor() {
         terminal.note(format_args!("{}: /help tells the commands", engine.info().name));
     }
-    let conversation = Conversation::new(config.text(&SYSTEM));
-    let mut session = Session { engine, config, conversation };
+    let mut session = Session {
+        info: priced(&engine, config)?,
+        engine,
+        config,
+        conversation: Conversation::new(config.text(&SYSTEM)),
+        ledger: UsageLedger::new(),
+        conversations: 1,
+    };
     // Ctrl-C stops an answer; pressed again, at the answer or at the empty line after it, it
     // leaves.
     let mut stopped = false;
@@ -58,15 +65,29 @@ pub(crate) fn chat(
             Line::Text(text) => session.take(text.trim(), terminal, interrupt, &mut stopped)?,
         };
         if next == Next::Leave {
-            return input.close();
+            input.close(terminal);
+            return Ok(());
         }
     }
 }
 
 struct Session<'a> {
     engine: Engine,
+    /// What the model is called, and costs where that is known.
+    info: ModelInfo,
     config: &'a Config,
     conversation: Conversation,
+    /// What was answered to the end, by conversation.
+    ledger: UsageLedger,
+    /// How many conversations were begun: `/clear` begins another.
+    conversations: usize,
+}
+
+/// What the engine says of its model, with the price that the model data has for it.
+fn priced(engine: &Engine, config: &Config) -> Result<ModelInfo, CliError> {
+    let mut info = engine.info().clone();
+    info.price = locate::hub(config)?.catalog().find(&info.name).and_then(|m| m.price.clone());
+    Ok(info)
 }
 
 impl Session<'_> {
@@ -88,6 +109,7 @@ impl Session<'_> {
             Some(Ok(Command::Help)) => terminal.note(command::HELP),
             Some(Ok(Command::Clear)) => {
                 self.conversation.clear();
+                self.conversations += 1;
                 terminal.note("forgotten; the next message begins anew");
             }
             Some(Ok(Command::Stats)) => self.tell_stats(terminal),
@@ -113,6 +135,9 @@ impl Session<'_> {
         match answer::show(stream, Form::Text, terminal, interrupt) {
             Ok(answer) => {
                 let stopped = answer.interrupted;
+                if let Some(completion) = &answer.completion {
+                    self.ledger.record(&self.session(), &self.info, &completion.usage);
+                }
                 // An answer that was stopped before its first word is as if nothing was asked.
                 if !(stopped && answer.text.is_empty()) {
                     self.conversation.add(Message::user(text), answer);
@@ -130,35 +155,8 @@ impl Session<'_> {
         }
     }
 
-    fn tell_stats(&self, terminal: &mut Terminal) {
-        match self.conversation.last() {
-            Some(completion) => terminal.note(answer::stats_line(completion)),
-            None => terminal.note("nothing was answered yet"),
-        }
-        let stats = self.engine.stats();
-        terminal.note(format_args!(
-            "this session: {} requests ({} failed, {} cancelled), {} tokens in ({} cached), {} \
-             tokens out",
-            stats.total,
-            stats.failed,
-            stats.cancelled,
-            stats.prompt_tokens,
-            stats.cached_tokens,
-            stats.completion_tokens,
-        ));
-        let first_token = stats.mean_first_token_ms();
-        terminal.note(format_args!(
-            "  {} steps: {:.0} ms with a prompt, {:.0} ms without; first token after {} on average",
-            stats.steps,
-            stats.prefill_ms,
-            stats.decode_ms,
-            first_token.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms")),
-        ));
-        terminal.note(format_args!(
-            "  {} of keys and values held, {} a token; {} SIMD matrix operations",
-            ByteSize(stats.kv_bytes),
-            ByteSize(self.engine.model_spec().kv_bytes_per_token),
-            stats.simd_ops,
-        ));
+    /// The ledger's name for the conversation that is going on.
+    fn session(&self) -> String {
+        format!("conversation {}", self.conversations)
     }
 }

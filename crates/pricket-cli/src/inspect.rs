@@ -38,7 +38,7 @@ fn rows(i: &Inspection) -> Vec<[String; 2]> {
     row("format", format(i));
     row("size", ByteSize(i.file_bytes).to_string());
     row("name", i.name.clone().unwrap_or_else(|| "unnamed".to_owned()));
-    let refused = if i.architecture_supported { "" } else { " (not supported: it does not run here)" };
+    let refused = if i.architecture_supported { "" } else { " (not supported)" };
     row("architecture", format!("{}{refused}", i.architecture));
     row("parameters", parameters(i.parameters));
     row("quantisation", quantisation(i));

@@ -29,3 +29,7 @@ pub(crate) const MISTAKE_CHARS_MAX: usize = 60;
 /// The most sequences that `bench` runs side by side. The engine runs some dozens; far beyond that
 /// a pass is bound by arithmetic, and more sequences tell nothing new.
 pub(crate) const BENCH_SEQUENCES_MAX: usize = 1_024;
+
+/// The most worker threads. Machines with two sockets have up to 384 cores; past their number
+/// threads only wait for one another, and ten thousand wait for minutes.
+pub(crate) const THREADS_MAX: u64 = 1_024;

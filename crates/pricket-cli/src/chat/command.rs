@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// What `/help` tells.
 pub(super) const HELP: &str = "\
 /clear      forget the conversation
-/stats      tokens and speed
+/stats      tokens, speed, and cost where a price is known
 /save FILE  write the conversation; FILE.json as JSON, else as text
 /exit       leave (so do Ctrl-D and Ctrl-C twice)";
 
@@ -16,7 +16,7 @@ pub(super) enum Command {
     Help,
     /// Forget the conversation.
     Clear,
-    /// Tell tokens and speed.
+    /// Tell tokens, speed and cost.
     Stats,
     /// Write the conversation to a file.
     Save(PathBuf),

@@ -10,6 +10,7 @@ use rustyline::history::DefaultHistory;
 use crate::config::{self, Config};
 use crate::error::CliError;
 use crate::limits::{HISTORY_LINES_MAX, INPUT_BYTES_MAX};
+use crate::terminal::Terminal;
 
 const PROMPT: &str = "> ";
 
@@ -77,16 +78,19 @@ impl Input {
         }
     }
 
-    /// Keeps the history for the next conversation.
-    pub(super) fn close(self) -> Result<(), CliError> {
-        let Self::Editor { mut editor, history: Some(path) } = self else { return Ok(()) };
-        if let Some(folder) = path.parent() {
-            let failed =
-                |source| CliError::FileWrite { what: folder.display().to_string(), source };
-            std::fs::create_dir_all(folder).map_err(failed)?;
+    /// Keeps the history for the next conversation. Where that fails it is told, but the
+    /// conversation was as good without.
+    pub(super) fn close(self, terminal: &mut Terminal) {
+        let Self::Editor { mut editor, history: Some(path) } = self else { return };
+        let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let kept = folder.map_err(ReadlineError::from).and_then(|()| editor.save_history(&path));
+        if let Err(error) = kept {
+            terminal.note(format_args!(
+                "the history is not kept: cannot write {} ({error}); set PRICKET_HISTORY to \
+                 another file, or to nothing",
+                path.display()
+            ));
         }
-        editor.save_history(&path)?;
-        Ok(())
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Count {
         /// The least one.
         min: u64,
+        /// The largest one.
+        max: u64,
     },
     /// A number with a fraction.
     Number(Bounds),
@@ -63,11 +65,17 @@ impl Bounds {
 }
 
 impl Kind {
+    /// A whole number of `min` or more.
+    pub(crate) const fn count_from(min: u64) -> Self {
+        Self::Count { min, max: u64::MAX }
+    }
+
     /// What a value must be, to follow "is not" or "must be".
     pub(crate) fn wanted(self) -> String {
         match self {
             Self::Switch => "true or false".to_owned(),
-            Self::Count { min } => format!("a whole number of {min} or more"),
+            Self::Count { min, max: u64::MAX } => format!("a whole number of {min} or more"),
+            Self::Count { min, max } => format!("a whole number from {min} to {max}"),
             Self::Number(Bounds::Any) => "a finite number".to_owned(),
             Self::Number(Bounds::NotNegative) => "a number of 0 or more".to_owned(),
             Self::Number(Bounds::Positive) => "a number more than 0".to_owned(),
@@ -87,8 +95,8 @@ impl Kind {
     pub(crate) fn parse(self, text: &str) -> Option<Value> {
         match self {
             Self::Switch => switch(text).map(Value::Switch),
-            Self::Count { min } => {
-                text.parse().ok().filter(|&count| count >= min).map(Value::Count)
+            Self::Count { min, max } => {
+                text.parse().ok().filter(|count| (min..=max).contains(count)).map(Value::Count)
             }
             Self::Number(bounds) => {
                 text.parse().ok().filter(|&number| bounds.hold(number)).map(Value::Number)

@@ -3,6 +3,7 @@
 
 use super::kind::{Bounds, Kind};
 use super::setting::{Setting, Shortcut, Unset};
+use crate::limits::THREADS_MAX;
 
 /// See [`SamplingParams::temperature`](pricket::core::SamplingParams::temperature), and so on.
 pub(crate) const TEMPERATURE: Setting = Setting::new(
@@ -18,7 +19,7 @@ pub(crate) const TEMPERATURE: Setting = Setting::new(
 
 pub(crate) const TOP_K: Setting = Setting::new(
     "sampling.top_k",
-    Kind::Count { min: 0 },
+    Kind::count_from(0),
     "Keep the K most likely tokens; 0 keeps all",
 )
 .example("40")
@@ -78,7 +79,7 @@ pub(crate) const PRESENCE_PENALTY: Setting = Setting::new(
 
 pub(crate) const PENALTY_LAST_N: Setting = Setting::new(
     "sampling.penalty_last_n",
-    Kind::Count { min: 0 },
+    Kind::count_from(0),
     "How many of the latest tokens the penalties look at; 0 looks at all",
 )
 .example("64")
@@ -88,7 +89,7 @@ pub(crate) const PENALTY_LAST_N: Setting = Setting::new(
 
 pub(crate) const SEED: Setting = Setting::new(
     "sampling.seed",
-    Kind::Count { min: 0 },
+    Kind::count_from(0),
     "Decides every random draw; the same seed gives the same answer",
 )
 .example("7")
@@ -106,7 +107,7 @@ pub(crate) const SYSTEM: Setting = Setting::new(
 .flag("system", "TEXT");
 
 pub(crate) const MAX_TOKENS: Setting =
-    Setting::new("answer.max_tokens", Kind::Count { min: 1 }, "Most tokens to generate")
+    Setting::new("answer.max_tokens", Kind::count_from(1), "Most tokens to generate")
         .example("512")
         .unset(Unset::Words("until the context is full"))
         .variables(&["PRICKET_MAX_TOKENS"])
@@ -130,14 +131,14 @@ pub(crate) const DEFAULT_MODEL: Setting = Setting::new(
 .variables(&["PRICKET_DEFAULT_MODEL"]);
 
 pub(crate) const CONTEXT: Setting =
-    Setting::new("model.context", Kind::Count { min: 1 }, "Longest conversation, in tokens")
+    Setting::new("model.context", Kind::count_from(1), "Longest conversation, in tokens")
         .example("4096")
         .unset(Unset::Words("what the model was trained for"))
         .variables(&["PRICKET_CONTEXT"])
         .flag("context", "TOKENS");
 
 pub(crate) const THREADS: Setting =
-    Setting::new("model.threads", Kind::Count { min: 1 }, "Worker threads")
+    Setting::new("model.threads", Kind::Count { min: 1, max: THREADS_MAX }, "Worker threads")
         .example("4")
         .unset(Unset::Words("the physical cores"))
         .variables(&["PRICKET_THREADS"])

@@ -45,12 +45,15 @@ fn commands_answer_on_stderr_and_wrong_ones_are_not_sent_to_the_model() {
     let outcome = home.run_with_input(&args, lines).ok();
     for part in [
         "/save FILE",
-        "nothing was answered yet",
+        "no answer has ended yet",
         "/sav is no command here",
         "/save needs a file",
         "answer 8 tokens",
-        "1 requests",
-        "8 tokens out",
+        "this conversation: 0 answers, 0 tokens in",
+        "this conversation: 1 answer, ",
+        "all conversations: 1 answer, ",
+        "since the start: 1 request (0 failed, 0 cancelled), ",
+        "8 tokens out\n",
         "first token after - on average",
         " of keys and values held, ",
         " 0 SIMD matrix operations",
@@ -58,7 +61,7 @@ fn commands_answer_on_stderr_and_wrong_ones_are_not_sent_to_the_model() {
     ] {
         assert!(outcome.stderr.contains(part), "`{part}` is missing: {outcome:?}");
     }
-    assert_eq!(outcome.stderr.matches("nothing was answered yet").count(), 2);
+    assert_eq!(outcome.stderr.matches("no answer has ended yet").count(), 2);
 }
 
 #[test]
@@ -81,4 +84,33 @@ fn a_file_that_cannot_be_written_is_told_and_the_conversation_goes_on() {
     let outcome = home.run_with_input(&["chat", &model], "/save /nowhere/talk.txt\n/help\n").ok();
     assert!(outcome.stderr.contains("error: cannot write /nowhere/talk.txt"), "{outcome:?}");
     assert!(outcome.stderr.contains("/exit"), "{outcome:?}");
+}
+
+#[test]
+fn answers_cost_what_the_model_data_says() {
+    let home = Pricket::new();
+    let model = home.chat_model();
+    let data = serde_json::json!({"version": 1, "models": [{
+        "name": model,
+        "price": {"input": "0", "output": "1000.00", "as_of": "2026-11-22"},
+    }]});
+    let data = home.file("data.json", &data.to_string());
+    let lines = home.file("lines.txt", "Hi\nAnd you?\n/stats\n/clear\nHi\n/stats\n");
+    let output = home
+        .command(&["chat", &model, "--max-tokens", "4", "--greedy"])
+        .env("PRICKET_MODEL_DATA", data)
+        .stdin(std::fs::File::open(lines).unwrap())
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    // Four tokens at a thousand dollars a million are 0.4 cents.
+    for (of, count, cost) in [
+        ("this conversation", "2 answers", "$0.008"),
+        ("this conversation", "1 answer", "$0.004"),
+        ("all conversations", "3 answers", "$0.012"),
+    ] {
+        let line = told.lines().find(|line| line.starts_with(&format!("{of}: {count}, ")));
+        let line = line.unwrap_or_else(|| panic!("{of}: {count} is missing: {told}"));
+        assert!(line.ends_with(&format!(" tokens out, {cost}")), "{line}");
+    }
 }

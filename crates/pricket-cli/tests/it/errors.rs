@@ -7,13 +7,20 @@ fn wrong_usage_exits_with_2() {
     let home = Pricket::new();
     let model = tiny("tiny-llama");
     home.run(&["run", &model, "Hi", "--temprature", "1"]).is_error(2, &["--temperature"]);
-    home.run(&["run", &model, "Hi", "--threads", "0"]).is_error(2, &["--threads", "1 or more"]);
+    home.run(&["run", &model, "Hi", "--threads", "0"])
+        .is_error(2, &["--threads", "from 1 to 1024"]);
+    // They would all be started, and would wait for one another for minutes.
+    home.run(&["run", &model, "Hi", "--threads", "10000"]).is_error(2, &["from 1 to 1024"]);
     home.run(&["run", &model, "Hi", "--raw", "--top-p", "1.5"]).is_error(2, &["--top-p", "1.5"]);
     home.run(&["run", &model, "Hi", "--stop", ""]).is_error(2, &["--stop"]);
     home.run(&["run", &model]).is_error(2, &["prompt", "standard input"]);
     home.run(&["debug", "logits", &model, "--ids", "1,x"]).is_error(2, &["--ids"]);
     home.run(&["debug", "logits", &model, "--ids", "1,512"]).is_error(2, &["512"]);
     home.run(&["jump"]).is_error(2, &["jump"]);
+    let mut command = home.command(&["run", &model, "Hi", "--raw"]);
+    let output = command.env("PRICKET_SIMD", "mmx").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("scalar, avx2"));
 }
 
 #[test]

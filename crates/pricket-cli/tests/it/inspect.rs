@@ -32,3 +32,23 @@ fn json_holds_the_same_in_numbers() {
     // Keys and values x 4 bytes (floats beside floats) x 3 layers x 2 key-value heads x 16 numbers.
     assert_eq!(told["kv_bytes_per_token"], 768);
 }
+
+#[test]
+fn an_architecture_that_does_not_run_is_told() {
+    let home = Pricket::new();
+    let chat = home.chat_model();
+    let folder = home.home().join("other");
+    std::fs::create_dir(&folder).unwrap();
+    for entry in std::fs::read_dir(chat).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+    }
+    let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+    let other = config.replace("\"model_type\": \"llama\"", "\"model_type\": \"mamba\"");
+    assert_ne!(other, config);
+    std::fs::write(folder.join("config.json"), other).unwrap();
+    let folder = folder.display().to_string();
+    let told = home.run(&["inspect", &folder]).ok().stdout;
+    assert!(told.contains("mamba (not supported)\n"), "{told}");
+    home.run(&["run", &folder, "Hi"]).is_error(5, &["architecture `mamba` is not supported"]);
+}

@@ -39,7 +39,7 @@ system = 7
         "4:9: sampling.min_p: nan is not a number from 0 to 1",
         "5:8: sampling.seed: \"x\" is not a whole number of 0 or more",
         "6:18: sampling.penalty_last_n: -1 is not a whole number of 0 or more",
-        "8:11: model.threads: 0 is not a whole number of 1 or more",
+        "8:11: model.threads: 0 is not a whole number from 1 to 1024",
         "9:11: model.backend: \"gpu\" is not one of cpu, candle, candle-f32",
         "10:11: model.context: 2.5 is not a whole number of 1 or more",
         "12:11: hub.offline: \"yes\" is not true or false",
