@@ -25,7 +25,8 @@ impl Session<'_> {
     fn tell_engine(&self, terminal: &mut Terminal) {
         let stats = self.engine.stats();
         terminal.note(format_args!(
-            "since the start: {} ({} failed, {} cancelled), {} tokens in ({} cached), {} tokens out",
+            "since the start: {} ({} failed, {} cancelled), {} tokens in ({} cached), {} tokens \
+             out",
             counted(stats.total, "request"),
             stats.failed,
             stats.cancelled,
