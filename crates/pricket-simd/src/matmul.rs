@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::kernels::walk;
 use crate::{ActKind, Activations, Kernels, PackedMatrix, SimdError};
 
-/// Where a kernel for many tokens writes: token `t`, row `r` of the panel goes to `data[t * stride + r]`.
+/// Where a kernel for many tokens writes: token `t`, row `r` of the panel goes to
+/// `data[t * stride + r]`.
 #[derive(Debug)]
 pub(crate) struct Product<'a> {
     /// The first token's row, and those of the other tokens behind it.

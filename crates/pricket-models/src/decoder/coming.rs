@@ -1,5 +1,5 @@
-//! While a thread waits for its share of the next stage, it fetches the first weights of that share:
-//! memory would otherwise rest while the caller normalises, quantises and samples.
+//! While a thread waits for its share of the next stage, it fetches the first weights of that
+//! share: memory would otherwise rest while the caller normalises, quantises and samples.
 
 use std::fmt;
 use std::sync::Arc;
