@@ -1,11 +1,12 @@
 //! The ordered list of steps, and nothing else: what each runs is in its own file or one line here.
+//! A step that asks for a quiet machine stands apart from the list.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::shell::Cargo;
 use crate::{Complaint, Failure, Metadata, Tree};
-use crate::{features, layers, licences, surface, terminal, tidy};
+use crate::{features, layers, licences, perf, surface, terminal, tidy};
 
 /// One line of `cargo xtask ci`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Step {
     Doc,
     /// The `pub` items against the recorded ones.
     Surface,
+    /// Speed against the recorded ratios; apart from `ci`.
+    Perf,
 }
 
 impl Step {
@@ -52,6 +55,14 @@ impl Step {
         Self::Surface,
     ];
 
+    /// What `ci` leaves out, because it means nothing on a busy machine.
+    pub const APART: [Self; 1] = [Self::Perf];
+
+    /// Whether it has recorded results that `--bless` rewrites.
+    pub fn is_recorded(self) -> bool {
+        matches!(self, Self::Surface | Self::Perf)
+    }
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -66,6 +77,7 @@ impl Step {
             Self::Loom => "loom",
             Self::Doc => "doc",
             Self::Surface => "surface",
+            Self::Perf => "perf",
         }
     }
 
@@ -83,12 +95,13 @@ impl Step {
             Self::Loom => "the stream's queue under every schedule",
             Self::Doc => "documentation, warnings are errors",
             Self::Surface => "pub items against tests/surface/api",
+            Self::Perf => "speed against benches/baseline.toml, as ratios measured in one run",
         }
     }
 
     /// The step of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|step| step.name() == name)
+        Self::ALL.into_iter().chain(Self::APART).find(|step| step.name() == name)
     }
 
     fn run(self, root: &Path, bless: bool) -> Result<(), Failure> {
@@ -106,6 +119,7 @@ impl Step {
                 .env("RUSTDOCFLAGS", "-D warnings")
                 .run(root),
             Self::Surface => self.settle(&surface::run(root, &Tree::read(root)?, bless)?),
+            Self::Perf => self.settle(&perf::run(root, bless)?),
         }
     }
 

@@ -36,8 +36,8 @@ impl Command {
                 },
             }
         }
-        if bless && !steps.contains(&Step::Surface) {
-            return Err(Failure::Usage { word: "--bless without surface".to_owned() });
+        if bless && !steps.iter().any(|step| step.is_recorded()) {
+            return Err(Failure::Usage { word: "--bless without surface or perf".to_owned() });
         }
         if steps.is_empty() { Ok(Self::Help) } else { Ok(Self::Run { steps, bless }) }
     }
@@ -63,7 +63,13 @@ impl Command {
         for step in Step::ALL {
             let _ = writeln!(text, "  {:<9} {}", step.name(), step.about());
         }
-        text.push_str("\nsurface --bless rewrites tests/surface/api instead of comparing.");
+        text.push_str("\nApart from ci, on a machine that does nothing else:\n");
+        for step in Step::APART {
+            let _ = writeln!(text, "  {:<9} {}", step.name(), step.about());
+        }
+        text.push_str(
+            "\nsurface --bless and perf --bless rewrite what is recorded instead of comparing.",
+        );
         text
     }
 }

@@ -27,6 +27,7 @@ pub mod features;
 pub mod layers;
 pub mod licences;
 mod metadata;
+pub mod perf;
 pub mod surface;
 pub mod tidy;
 mod toml;

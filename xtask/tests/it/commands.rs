@@ -22,7 +22,7 @@ fn ci_is_every_step_in_order() {
 
 #[test]
 fn each_step_runs_alone() {
-    for step in Step::ALL {
+    for step in Step::ALL.into_iter().chain(Step::APART) {
         let command = parse(step.name());
         assert_eq!(command, Ok(Command::Run { steps: vec![step], bless: false }));
         assert!(Command::help().contains(step.name()));
@@ -30,9 +30,16 @@ fn each_step_runs_alone() {
 }
 
 #[test]
-fn bless_belongs_to_surface() {
+fn perf_stands_apart_from_ci() {
+    assert!(!Step::ALL.contains(&Step::Perf));
+}
+
+#[test]
+fn bless_belongs_to_what_is_recorded() {
     let steps = vec![Step::Surface];
     assert_eq!(parse("surface --bless"), Ok(Command::Run { steps, bless: true }));
+    let steps = vec![Step::Perf];
+    assert_eq!(parse("perf --bless"), Ok(Command::Run { steps, bless: true }));
     assert!(parse("tidy --bless").is_err());
 }
 

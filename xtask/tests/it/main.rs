@@ -11,6 +11,7 @@ mod commands;
 mod features;
 mod layers;
 mod licences;
+mod perf;
 mod repository;
 mod source;
 mod surface;

@@ -1,0 +1,143 @@
+//! llama.cpp's own tools: `llama-bench`, and `llama-batched-bench` for sequences side by side.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Task, process};
+use crate::Failure;
+
+const BENCH: &str = "llama-bench";
+const BATCHED: &str = "llama-batched-bench";
+/// Names the folder that holds both tools.
+const VARIABLE: &str = "PRICKET_PEER_LLAMA";
+
+/// How attention is computed; which is faster depends on the model and the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlashAttention {
+    /// `-fa 0`
+    Off,
+    /// `-fa 1`
+    On,
+}
+
+impl FlashAttention {
+    /// Both settings.
+    pub const ALL: [Self; 2] = [Self::Off, Self::On];
+
+    /// The value of `-fa`, which both tools understand.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::On => "on",
+        }
+    }
+}
+
+/// llama.cpp's tools.
+#[derive(Debug, Clone)]
+pub struct LlamaCpp {
+    bench: PathBuf,
+    batched: PathBuf,
+}
+
+impl LlamaCpp {
+    /// Looks into the folder that `PRICKET_PEER_LLAMA` names; without it into
+    /// `../peers/llama.cpp/bin` beside the workspace, then into `PATH`.
+    ///
+    /// # Errors
+    /// Where the tools are in none of them; the message says where was looked and what to do.
+    pub fn find(workspace: &Path) -> Result<Self, Failure> {
+        let named = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
+        let folders: Vec<PathBuf> = match &named {
+            Some(folder) => vec![folder.into()],
+            None => std::iter::once(workspace.join("../peers/llama.cpp/bin"))
+                .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()))
+                .collect(),
+        };
+        let both = |folder: &PathBuf| {
+            let tool = |name| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+            let found = Self { bench: tool(BENCH), batched: tool(BATCHED) };
+            (found.bench.is_file() && found.batched.is_file()).then_some(found)
+        };
+        folders.iter().find_map(both).ok_or_else(|| {
+            let place = match named {
+                Some(folder) => format!("in {} ({VARIABLE})", folder.display()),
+                None => "in ../peers/llama.cpp/bin or in PATH".to_owned(),
+            };
+            format!(
+                "there is no {BENCH} with {BATCHED} {place}; build llama.cpp's tools and name \
+                 their folder in {VARIABLE}"
+            )
+            .into()
+        })
+    }
+
+    /// Where the tools are.
+    pub fn folder(&self) -> &Path {
+        self.bench.parent().unwrap_or(&self.bench)
+    }
+
+    /// Tokens per second. Both tools warm up before they time.
+    pub fn measure(
+        &self,
+        model: &Path,
+        task: &Task,
+        threads: usize,
+        flash: FlashAttention,
+    ) -> Result<f64, Failure> {
+        if task.batch > 1 {
+            let mut command = command(&self.batched, model, threads, flash);
+            let context = task.batch * (task.depth + task.generate);
+            for (flag, value) in [
+                ("-c", context.next_multiple_of(256)),
+                ("-npp", task.depth),
+                ("-ntg", task.generate),
+                ("-npl", task.batch),
+            ] {
+                command.args([flag, &value.to_string()]);
+            }
+            command.args(["--output-format", "jsonl"]);
+            return batched_rate(&process::output(&mut command)?);
+        }
+        let mut command = command(&self.bench, model, threads, flash);
+        for (flag, value) in [("-p", task.prompt), ("-n", task.generate), ("-d", task.depth)] {
+            command.args([flag, &value.to_string()]);
+        }
+        command.args(["-r", "1", "-o", "json"]);
+        bench_rate(&process::output(&mut command)?, task)
+    }
+}
+
+fn command(tool: &Path, model: &Path, threads: usize, flash: FlashAttention) -> Command {
+    let mut command = Command::new(tool);
+    command.arg("-m").arg(model).args(["-t", &threads.to_string(), "-fa", flash.name()]);
+    command
+}
+
+/// Reads the rate of a task from what `llama-bench -o json` printed: an array with an object for
+/// each test, of which `avg_ts` is the rate.
+pub fn bench_rate(json: &str, task: &Task) -> Result<f64, Failure> {
+    let tests: Vec<Value> = serde_json::from_str(json)?;
+    let is = |test: &Value, key: &str, count: usize| {
+        test.get(key).and_then(Value::as_u64) == Some(count as u64)
+    };
+    tests
+        .iter()
+        .find(|test| is(test, "n_prompt", task.prompt) && is(test, "n_gen", task.generate))
+        .filter(|test| is(test, "n_depth", task.depth))
+        .and_then(|test| test.get("avg_ts")?.as_f64())
+        .ok_or_else(|| format!("{BENCH} told no rate of {}: {json}", task.name).into())
+}
+
+/// Reads the decode rate of all sequences together from what `llama-batched-bench` printed: a line
+/// of JSON with `speed_tg`, among lines of its log.
+pub fn batched_rate(lines: &str) -> Result<f64, Failure> {
+    lines
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|object| object.get("speed_tg")?.as_f64())
+        .ok_or_else(|| format!("{BATCHED} told no `speed_tg`: {lines}").into())
+}

@@ -1,0 +1,77 @@
+//! What the peers print is read rightly, and the table says who is short of what.
+
+use pricket_benches::peers::{
+    FlashAttention, Measured, Task, batched_rate, bench_rate, pricket_rate, wanted,
+};
+
+fn task(name: &str) -> Task {
+    Task::named(name).unwrap()
+}
+
+#[test]
+fn the_rate_of_llama_bench_is_that_of_the_task() {
+    let json = r#"[
+      {"model_filename": "m", "n_prompt": 512, "n_gen": 0, "n_depth": 0, "avg_ts": 156.25},
+      {"model_filename": "m", "n_prompt": 0, "n_gen": 128, "n_depth": 2048, "avg_ts": 41.5}
+    ]"#;
+    assert!((bench_rate(json, &task("prefill-512")).unwrap() - 156.25).abs() < 1e-9);
+    assert!((bench_rate(json, &task("decode-128-at-2048")).unwrap() - 41.5).abs() < 1e-9);
+    let absent = bench_rate(json, &task("decode-128")).unwrap_err().to_string();
+    assert!(absent.contains("decode-128"), "{absent}");
+    assert!(bench_rate("", &task("decode-128")).is_err());
+}
+
+#[test]
+fn the_rate_of_sequences_side_by_side_is_found_among_the_log() {
+    let lines = "main: n_kv_max = 768\n\n\
+        {\"pp\": 32, \"tg\": 64, \"pl\": 8, \"speed_tg\": 96.5, \"speed\": 95.0}\n";
+    assert!((batched_rate(lines).unwrap() - 96.5).abs() < 1e-9);
+    assert!(batched_rate("{\"speed\": 95.0}\n").is_err());
+}
+
+#[test]
+fn our_rate_is_that_of_prefill_or_of_decode() {
+    let json = r#"{"prefill_tokens_per_second": 1800.5, "decode_tokens_per_second": null}"#;
+    assert!((pricket_rate(json, &task("prefill-32")).unwrap() - 1800.5).abs() < 1e-9);
+    assert!(pricket_rate(json, &task("decode-128")).is_err());
+}
+
+#[test]
+fn what_is_wanted_depends_on_file_and_task() {
+    let is = |file: &str, name: &str, ratio: f64| {
+        let found = wanted(file, &task(name)).unwrap();
+        assert!((found - ratio).abs() < 1e-9, "{file} {name}: {found}");
+    };
+    is("SmolLM2-135M-Instruct.Q4_1.gguf", "prefill-512", 8.0);
+    is("SmolLM2-135M-Instruct.Q4_1.gguf", "decode-64-x8", 5.0);
+    is("synth-1b-q4_k_m.gguf", "prefill-32", 2.5);
+    is("synth-1b-q8_0.gguf", "decode-128-at-2048", 1.2);
+    assert_eq!(wanted("other.gguf", &task("prefill-32")), None);
+}
+
+#[test]
+fn the_table_compares_medians_with_the_better_setting() {
+    let mut measured = Measured::new(task("decode-128"));
+    assert_eq!(measured.settings(), FlashAttention::ALL);
+    assert_eq!(measured.ratio(), None);
+    measured.add_ours(200.0);
+    measured.add_theirs(FlashAttention::Off, 80.0);
+    measured.add_theirs(FlashAttention::On, 100.0);
+    assert_eq!(measured.settings(), [FlashAttention::On]);
+    for (ours, theirs) in [(220.0, 90.0), (210.0, 110.0)] {
+        measured.add_ours(ours);
+        measured.add_theirs(FlashAttention::On, theirs);
+    }
+    // Ours 200, 220, 210 and theirs 100, 90, 110: 2.1, by round 2.0, 2.44, 1.91.
+    let line = measured.line("SmolLM2-135M.Q4_1.gguf", Some(0.815));
+    let want =
+        "| decode-128 | 210.0 | 100.0 (fa on) | 2.10 (1.91 to 2.44) | 2.1 | met | 82 % | - |";
+    assert_eq!(line, want);
+    measured.add_candle(52.0);
+    let line = measured.line("SmolLM2-135M.Q4_1.gguf", None);
+    assert!(line.ends_with("| - | 52.0 |"), "{line}");
+    measured.add_ours(1.0);
+    measured.add_ours(2.0);
+    let line = measured.line("SmolLM2-135M.Q4_1.gguf", None);
+    assert!(line.contains("| SHORT |"), "{line}");
+}
