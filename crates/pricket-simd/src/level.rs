@@ -16,16 +16,19 @@ pub enum Level {
     Avx2,
     /// x86-64 with AVX2, FMA, F16C and AVX-VNNI (Alder Lake and later, Zen 5 and later).
     AvxVnni,
+    /// x86-64 with AVX-512 F/BW/VL/DQ (Skylake server).
+    Avx512,
     /// x86-64 with AVX-512 F/BW/VL/DQ and VNNI (Cascade Lake and later, Zen 4 and later).
     Avx512Vnni,
 }
 
 impl Level {
     /// Every level, slowest first.
-    pub const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512Vnni];
+    pub const ALL: [Self; 5] =
+        [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni];
 
     /// The names, as an error message lists them.
-    pub(crate) const NAMES: &'static str = "scalar, avx2, avxvnni, avx512vnni";
+    pub(crate) const NAMES: &'static str = "scalar, avx2, avxvnni, avx512, avx512vnni";
 
     /// The name that `PRICKET_SIMD` takes.
     pub fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Level {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::AvxVnni => "avxvnni",
+            Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512vnni",
         }
     }

@@ -1,4 +1,5 @@
-//! AVX-512 with VNNI: one `vpdpbusd` multiplies four columns of 16 rows.
+//! AVX-512: 16 rows to a register. With VNNI one `vpdpbusd` multiplies four columns of them; without
+//! it, integer products go in pairs, and all else is the same.
 //!
 //! Intrinsics that take no pointer are safe inside functions with their features; lines are loaded
 //! by a cast of an aligned array, which compiles to one aligned load.
@@ -6,6 +7,7 @@
 mod floats;
 mod integers;
 mod opened;
+mod pairs;
 mod products;
 mod quantization;
 mod weights;
@@ -24,8 +26,7 @@ use crate::ops::bodies;
 use crate::ops::registers::{Lanes, Registers};
 use crate::packed::Line;
 use floats::{float_matmul, float_matvec};
-use integers::matvec;
-use products::matmul;
+use pairs::{matmul, matvec};
 use quantization::quantize;
 
 /// Attention's rows side by side where there are many, and how many blocks of keys and registers of
@@ -34,25 +35,25 @@ const WIDE_ROWS: (usize, usize, usize) = (8, 2, 2);
 /// The same where there are up to so many.
 const FEW_ROWS: (usize, usize, usize) = (4, 2, 4);
 
-bodies::table!("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c");
+bodies::table!("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c");
 
 /// 16 halves as singles.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn widen16(bits: &[u16; 16]) -> [f32; 16] {
     must_cast(open16(bits))
 }
 
 /// 16 halves in a register.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn open16(bits: &[u16; 16]) -> __m512 {
     _mm512_cvtph_ps(must_cast::<[u16; 16], __m256i>(*bits))
 }
 
 /// One register for 16 lanes.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn registers() -> impl Lanes<V = __m512> {
     Registers {
         zero: _mm512_setzero_ps(),
@@ -73,14 +74,14 @@ fn registers() -> impl Lanes<V = __m512> {
 
 /// 16 singles as halves, to the nearest, ties to even.
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn narrow16(values: &[f32; 16]) -> [u16; 16] {
     let values: __m512 = must_cast(*values);
     must_cast(_mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(values))
 }
 
 /// Brings lines into the second-level cache.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn fetch(lines: &[Line]) {
     for line in lines {
         _mm_prefetch::<_MM_HINT_T1>(line.0.as_ptr().cast());
@@ -88,7 +89,13 @@ fn fetch(lines: &[Line]) {
 }
 
 /// The table, for callers that run with these features.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub(super) fn table() -> Table {
     bodies_table()
+}
+
+/// The table with VNNI, for callers that run with these features.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+pub(super) fn vnni_table() -> Table {
+    Table { matvec: integers::matvec, matmul: products::matmul, ..table() }
 }

@@ -35,8 +35,11 @@ impl Opened {
         Self { code: [Line::ZERO; 8], scale: [Line::ZERO; 2], offset: [Line::ZERO; 2] };
 }
 
-/// The sums of 16 rows for a quad of tokens.
-pub(super) type Sums = [[f32; GROUP_ROWS]; QUAD];
+/// The sums of 16 rows for a quad of tokens, each on a cache line of its own: a run reads what the
+/// run before wrote, which is slow across two lines.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct Sums(pub(super) [[f32; GROUP_ROWS]; QUAD]);
 
 /// What a level brings for one layout.
 #[derive(Clone, Copy)]
@@ -64,7 +67,7 @@ pub(super) fn matmul(kernel: Kernel, panel: &Panel<'_>, tiles: Tiles<'_>, out: P
 fn groups(kernel: Kernel, panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
     let Product { data, stride, tokens } = out;
     let mut slab = [Opened::ZERO; SLAB_RUNS];
-    let mut sums = [[[0.0; GROUP_ROWS]; QUAD]; TOKENS_MAX / QUAD];
+    let mut sums = [Sums([[0.0; GROUP_ROWS]; QUAD]); TOKENS_MAX / QUAD];
     let sums = sums.get_mut(..tokens.div_ceil(QUAD)).unwrap_or_default();
     let (unit_lines, unit_cols) = panel.layout.unit();
     let unit_runs = unit_cols / 32;
@@ -91,7 +94,7 @@ fn groups(kernel: Kernel, panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>)
         }
         let row = group * GROUP_ROWS;
         let rows = panel.rows.saturating_sub(row).min(GROUP_ROWS);
-        for (token, sums) in sums.as_flattened_mut().iter_mut().enumerate() {
+        for (token, sums) in sums.iter_mut().flat_map(|sums| &mut sums.0).enumerate() {
             if token < tokens {
                 let start = token * stride + row;
                 put(data.get_mut(start..start + rows).unwrap_or_default(), sums);

@@ -20,6 +20,7 @@ pub(super) fn table(level: Level) -> Option<Table> {
     match level {
         Level::Avx2 => avx2_table(),
         Level::AvxVnni => avxvnni_table(),
+        Level::Avx512 => avx512_table(),
         Level::Avx512Vnni => avx512vnni_table(),
         Level::Scalar => None,
     }
@@ -43,11 +44,20 @@ fn avxvnni_table() -> Option<Table> {
     }
 }
 
-/// The AVX-512 table, if this processor has AVX-512 F/BW/VL/DQ and VNNI.
+/// The AVX-512 table, if this processor has AVX-512 F/BW/VL/DQ.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq+avx2+fma+f16c"))]
+fn avx512_table() -> Option<Table> {
+    match_target! {
+        "x86_64+avx512f" => Some(avx512::table()),
+        _ => None,
+    }
+}
+
+/// The AVX-512 table with VNNI, if this processor has that too.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq+avx512vnni+avx2+fma+f16c"))]
 fn avx512vnni_table() -> Option<Table> {
     match_target! {
-        "x86_64+avx512vnni" => Some(avx512::table()),
+        "x86_64+avx512vnni" => Some(avx512::vnni_table()),
         _ => None,
     }
 }

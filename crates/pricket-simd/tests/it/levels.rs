@@ -39,14 +39,15 @@ fn a_level_is_offered_exactly_where_the_processor_has_it() {
     let avx2 = is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("fma")
         && is_x86_feature_detected!("f16c");
-    let vnni = is_x86_feature_detected!("avx512f")
+    let avx512 = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vnni");
+        && is_x86_feature_detected!("avx512dq");
+    let vnni = avx512 && is_x86_feature_detected!("avx512vnni");
     assert_eq!(Kernels::at(Level::Avx2).is_ok(), avx2);
     let avxvnni = is_x86_feature_detected!("avxvnni");
     assert_eq!(Kernels::at(Level::AvxVnni).is_ok(), avx2 && avxvnni);
+    assert_eq!(Kernels::at(Level::Avx512).is_ok(), avx2 && avx512);
     assert_eq!(Kernels::at(Level::Avx512Vnni).is_ok(), avx2 && vnni);
 }
 

@@ -5,7 +5,6 @@ use core::arch::x86_64::{
     _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi16, _mm256_set1_epi32,
     _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8,
 };
-use std::array::from_fn;
 
 use bytemuck::must_cast;
 
@@ -109,14 +108,20 @@ fn row_sums<
 #[target_feature(enable = "avx2,fma,f16c")]
 fn half_dots<const MOST: i32>(code: &[__m256i; 8], q: &[i32; 8]) -> [__m256i; 2] {
     let widened = |pairs: __m256i| _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    let product = |j: usize| pair_product::<MOST>(code[j], _mm256_set1_epi32(q[j]));
+    let mut product = [_mm256_setzero_si256(); 8];
+    for (product, (code, q)) in product.iter_mut().zip(code.iter().zip(q)) {
+        *product = pair_product::<MOST>(*code, _mm256_set1_epi32(*q));
+    }
     if MOST == 15 {
-        let sum = (1..8).fold(product(0), |sum, j| _mm256_add_epi16(sum, product(j)));
+        let mut sum = product[0];
+        for product in &product[1..] {
+            sum = _mm256_add_epi16(sum, *product);
+        }
         return [widened(sum), _mm256_setzero_si256()];
     }
-    from_fn(|half| {
-        let p: [__m256i; 4] = from_fn(|j| product(4 * half + j));
-        match MOST {
+    let mut dots = [_mm256_setzero_si256(); 2];
+    for (dot, p) in dots.iter_mut().zip(product.as_chunks::<4>().0) {
+        *dot = match MOST {
             31 => widened(_mm256_add_epi16(
                 _mm256_add_epi16(p[0], p[1]),
                 _mm256_add_epi16(p[2], p[3]),
@@ -129,8 +134,9 @@ fn half_dots<const MOST: i32>(code: &[__m256i; 8], q: &[i32; 8]) -> [__m256i; 2]
                 _mm256_add_epi32(widened(p[0]), widened(p[1])),
                 _mm256_add_epi32(widened(p[2]), widened(p[3])),
             ),
-        }
-    })
+        };
+    }
+    dots
 }
 
 /// Four columns of 8 rows times four activations, added in pairs.

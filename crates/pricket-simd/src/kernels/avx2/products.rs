@@ -50,7 +50,7 @@ fn add_run<const ZERO: i32, const MOST: i32, const TOGETHER: usize, const OFFSET
     sums: &mut Sums,
 ) {
     // So it is by construction, and said here so that no index below is checked.
-    if first + QUAD > TILE {
+    if first > TILE - QUAD {
         return;
     }
     let mut dots = [[_mm256_setzero_si256(); 2]; QUAD];
@@ -77,7 +77,7 @@ fn add_run<const ZERO: i32, const MOST: i32, const TOGETHER: usize, const OFFSET
         }
     }
     for t in 0..QUAD {
-        let mut sum: [_; 2] = must_cast(sums[t]);
+        let mut sum: [_; 2] = must_cast(sums.0[t]);
         for rows in 0..2 {
             let scale = floats(&weights.scale[0], rows);
             sum[rows] = add_scaled(sum[rows], dots[t][rows], scale, run, first + t);
@@ -86,7 +86,7 @@ fn add_run<const ZERO: i32, const MOST: i32, const TOGETHER: usize, const OFFSET
                 sum[rows] = add_offset(sum[rows], offset, run, first + t);
             }
         }
-        sums[t] = must_cast(sum);
+        sums.0[t] = must_cast(sum);
     }
 }
 
@@ -98,38 +98,50 @@ fn add_halves<const ZERO: i32, const OFFSETS: bool>(
     first: usize,
     sums: &mut Sums,
 ) {
-    if first + QUAD > TILE {
+    if first > TILE - QUAD {
         return;
     }
-    for half in 0..2 {
-        let mut dots = [[_mm256_setzero_si256(); 2]; QUAD];
-        for t in 0..QUAD {
-            dots[t] = [half_start::<ZERO, TILE>(run, first + t, half); 2];
-        }
-        for begin in [4 * half, 4 * half + 2] {
-            for rows in 0..2 {
-                let code = [0, 1].map(|j| codes(&weights.code[begin + j], rows));
-                for t in 0..QUAD {
-                    let q = [0, 1].map(|j| _mm256_set1_epi32(run.q[first + t][begin + j]));
-                    let pairs = _mm256_add_epi16(
-                        pair_product::<63>(code[0], q[0]),
-                        pair_product::<63>(code[1], q[1]),
-                    );
-                    let widened = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-                    dots[t][rows] = _mm256_add_epi32(dots[t][rows], widened);
-                }
-            }
-        }
-        for t in 0..QUAD {
-            let mut sum: [_; 2] = must_cast(sums[t]);
-            for rows in 0..2 {
-                let scale = floats(&weights.scale[half], rows);
-                sum[rows] = add_scaled(sum[rows], dots[t][rows], scale, run, first + t);
-            }
-            sums[t] = must_cast(sum);
-        }
-    }
+    add_half::<0, ZERO>(weights, run, first, sums);
+    add_half::<1, ZERO>(weights, run, first, sums);
     if OFFSETS {
         add_half_offsets(weights, run, first, sums);
+    }
+}
+
+/// Adds one half of a run.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn add_half<const HALF: usize, const ZERO: i32>(
+    weights: &Opened,
+    run: &Run<TILE>,
+    first: usize,
+    sums: &mut Sums,
+) {
+    let mut dots = [[_mm256_setzero_si256(); 2]; QUAD];
+    for t in 0..QUAD {
+        dots[t] = [half_start::<ZERO, TILE>(run, first + t, HALF); 2];
+    }
+    for pair in 0..2 {
+        let j = 4 * HALF + 2 * pair;
+        for rows in 0..2 {
+            let code = [codes(&weights.code[j], rows), codes(&weights.code[j + 1], rows)];
+            for t in 0..QUAD {
+                let q = &run.q[first + t];
+                let pairs = _mm256_add_epi16(
+                    pair_product::<63>(code[0], _mm256_set1_epi32(q[j])),
+                    pair_product::<63>(code[1], _mm256_set1_epi32(q[j + 1])),
+                );
+                let widened = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+                dots[t][rows] = _mm256_add_epi32(dots[t][rows], widened);
+            }
+        }
+    }
+    for t in 0..QUAD {
+        let mut sum: [_; 2] = must_cast(sums.0[t]);
+        for rows in 0..2 {
+            let scale = floats(&weights.scale[HALF], rows);
+            sum[rows] = add_scaled(sum[rows], dots[t][rows], scale, run, first + t);
+        }
+        sums.0[t] = must_cast(sum);
     }
 }

@@ -127,7 +127,7 @@ featured! {
         first: usize,
         sums: &mut Sums,
     ) {
-        for (t, sums) in sums.iter_mut().enumerate() {
+        for (t, sums) in sums.0.iter_mut().enumerate() {
             let mut both: [__m256; 2] = must_cast(*sums);
             for (rows, sum) in both.iter_mut().enumerate() {
                 for half in 0..2 {

@@ -14,7 +14,7 @@ use crate::matmul::Product;
 use crate::packed::{Layout, Line, Panel};
 
 /// One token.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     walk::vector(panel, out, |lines| match panel.layout {
         Layout::Half => row_sums::<2>(lines, x, |line| half(line)),
@@ -24,7 +24,7 @@ pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
 }
 
 /// Up to 16 tokens.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
     let per_unit = panel.layout.unit().1;
     walk::tile(panel, x, per_unit, out, |lines, x, pass, _, sums| match panel.layout {
@@ -35,21 +35,21 @@ pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn half(line: &Line) -> [__m512; 2] {
     let both: [__m256i; 2] = must_cast(line.0);
     [_mm512_cvtph_ps(both[0]), _mm512_cvtph_ps(both[1])]
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn upper_half(line: &Line) -> [__m512; 2] {
     let both: [__m256i; 2] = must_cast(line.0);
     from_fn(|i| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(both[i]))))
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn row_sums<const COLS: usize>(
     lines: &[Line],
     x: &[f32],
@@ -65,7 +65,7 @@ fn row_sums<const COLS: usize>(
 }
 
 #[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn add_pass<const COLS: usize>(
     lines: &[Line],
     x: &[[f32; TILE]],

@@ -12,7 +12,7 @@ use crate::activations::Run;
 use crate::ops::quantization::{scale_of, write};
 
 /// Quantises one token's row into place `token` of each run.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub(super) fn quantize<const T: usize>(x: &[f32], runs: &mut [Run<T>], token: usize) {
     if token >= T {
         return;

@@ -3,7 +3,7 @@
 use core::arch::x86_64::{
     __m128i, __m256i, __m512, __m512i, _mm512_and_si512, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
     _mm512_cvtph_ps, _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_srli_epi16, _mm512_xor_ps,
+    _mm512_srli_epi16, _mm512_xor_ps, _mm512_xor_si512,
 };
 use std::array::from_fn;
 
@@ -25,7 +25,7 @@ pub(super) struct Weights {
 macro_rules! featured {
     ($($item:item)*) => {
         $(#[inline]
-        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
         $item)*
     };
 }
@@ -67,6 +67,13 @@ featured! {
     pub(super) fn byte(unit: &[Line; 17], part: usize) -> Weights {
         let code = from_fn(|j| must_cast(unit[1 + 8 * part + j].0));
         Weights { code, scale: [halves(&unit[0], part); 2], offset: [_mm512_setzero_ps(); 2] }
+    }
+
+    /// Codes become signed: 128 is subtracted here, not in the sums.
+    pub(super) fn signed_byte(unit: &[Line; 17], part: usize) -> Weights {
+        let flip = _mm512_set1_epi8(-128);
+        let weights = byte(unit, part);
+        Weights { code: weights.code.map(|code| _mm512_xor_si512(code, flip)), ..weights }
     }
 
     pub(super) fn nibble_super(unit: &[Line; 37], part: usize) -> Weights {

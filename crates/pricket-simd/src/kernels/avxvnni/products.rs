@@ -67,7 +67,7 @@ fn add_run<const ZERO: i32, const OFFSETS: bool>(
     sums: &mut Sums,
 ) {
     // So it is by construction, and said here so that no index below is checked.
-    if first + QUAD > TILE {
+    if first > TILE - QUAD {
         return;
     }
     let mut dots = [[_mm256_setzero_si256(); 2]; QUAD];
@@ -76,7 +76,7 @@ fn add_run<const ZERO: i32, const OFFSETS: bool>(
     }
     add_products::<8>(&mut dots, weights, run, first, 0);
     for t in 0..QUAD {
-        let mut sum: [_; 2] = must_cast(sums[t]);
+        let mut sum: [_; 2] = must_cast(sums.0[t]);
         for rows in 0..2 {
             let scale = floats(&weights.scale[0], rows);
             sum[rows] = add_scaled(sum[rows], dots[t][rows], scale, run, first + t);
@@ -85,7 +85,7 @@ fn add_run<const ZERO: i32, const OFFSETS: bool>(
                 sum[rows] = add_offset(sum[rows], offset, run, first + t);
             }
         }
-        sums[t] = must_cast(sum);
+        sums.0[t] = must_cast(sum);
     }
 }
 
@@ -97,25 +97,36 @@ fn add_halves<const ZERO: i32, const OFFSETS: bool>(
     first: usize,
     sums: &mut Sums,
 ) {
-    if first + QUAD > TILE {
+    if first > TILE - QUAD {
         return;
     }
-    for half in 0..2 {
-        let mut dots = [[_mm256_setzero_si256(); 2]; QUAD];
-        for t in 0..QUAD {
-            dots[t] = [half_start::<ZERO, TILE>(run, first + t, half); 2];
-        }
-        add_products::<4>(&mut dots, weights, run, first, 4 * half);
-        for t in 0..QUAD {
-            let mut sum: [_; 2] = must_cast(sums[t]);
-            for rows in 0..2 {
-                let scale = floats(&weights.scale[half], rows);
-                sum[rows] = add_scaled(sum[rows], dots[t][rows], scale, run, first + t);
-            }
-            sums[t] = must_cast(sum);
-        }
-    }
+    add_half::<0, ZERO>(weights, run, first, sums);
+    add_half::<1, ZERO>(weights, run, first, sums);
     if OFFSETS {
         add_half_offsets(weights, run, first, sums);
+    }
+}
+
+/// Adds one half of a run.
+#[inline]
+#[target_feature(enable = "avxvnni,avx2,fma,f16c")]
+fn add_half<const HALF: usize, const ZERO: i32>(
+    weights: &Opened,
+    run: &Run<TILE>,
+    first: usize,
+    sums: &mut Sums,
+) {
+    let mut dots = [[_mm256_setzero_si256(); 2]; QUAD];
+    for t in 0..QUAD {
+        dots[t] = [half_start::<ZERO, TILE>(run, first + t, HALF); 2];
+    }
+    add_products::<4>(&mut dots, weights, run, first, 4 * HALF);
+    for t in 0..QUAD {
+        let mut sum: [_; 2] = must_cast(sums.0[t]);
+        for rows in 0..2 {
+            let scale = floats(&weights.scale[HALF], rows);
+            sum[rows] = add_scaled(sum[rows], dots[t][rows], scale, run, first + t);
+        }
+        sums.0[t] = must_cast(sum);
     }
 }
