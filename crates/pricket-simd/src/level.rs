@@ -16,7 +16,8 @@ pub enum Level {
     Avx2,
     /// x86-64 with AVX2, FMA, F16C and AVX-VNNI (Alder Lake and later, Zen 5 and later).
     AvxVnni,
-    /// x86-64 with AVX-512 F/BW/VL/DQ (Skylake server).
+    /// x86-64 with AVX-512 F/BW/VL/DQ (Skylake server). Products of bytes are slower than by
+    /// AVX-VNNI, but a processor that has both has [`Self::Avx512Vnni`] too.
     Avx512,
     /// x86-64 with AVX-512 F/BW/VL/DQ and VNNI (Cascade Lake and later, Zen 4 and later).
     Avx512Vnni,
