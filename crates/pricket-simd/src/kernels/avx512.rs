@@ -1,5 +1,5 @@
-//! AVX-512: 16 rows to a register. With VNNI one `vpdpbusd` multiplies four columns of them; without
-//! it, integer products go in pairs, and all else is the same.
+//! AVX-512: 16 rows to a register. With VNNI one `vpdpbusd` multiplies four columns of them;
+//! without it, integer products go in pairs, and all else is the same.
 //!
 //! Intrinsics that take no pointer are safe inside functions with their features; lines are loaded
 //! by a cast of an aligned array, which compiles to one aligned load.
