@@ -103,8 +103,6 @@ pub struct Attended<'a> {
 /// Buffers that attention reuses from call to call.
 #[derive(Debug, Clone, Default)]
 pub struct AttentionSpace {
-    /// Some rows of queries, interleaved: (width, rows).
-    queries: Vec<f32>,
     /// One chunk's sums: (rows, width).
     sums: Vec<f32>,
 }
@@ -112,8 +110,7 @@ pub struct AttentionSpace {
 impl AttentionSpace {
     /// Buffers for heads of `width`, which then never grow.
     pub fn with_width(width: usize) -> Self {
-        let room = || Vec::with_capacity(width.saturating_mul(body::ROWS_MAX));
-        Self { queries: room(), sums: room() }
+        Self { sums: Vec::with_capacity(width.saturating_mul(body::ROWS_MAX)) }
     }
 }
 

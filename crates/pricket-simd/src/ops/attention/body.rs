@@ -15,6 +15,9 @@ pub(super) const ROWS_MAX: usize = 8;
 /// One chunk's scores, and then its weights, of rows side by side.
 type Scores = [[f32; ATTENTION_CHUNK]; ROWS_MAX];
 
+/// Queries of rows side by side, each as long as the head is wide.
+type Queries<'a, const ROWS: usize> = [&'a [f32]; ROWS];
+
 /// Attends to the positions of `span`. Rows go in groups of `WIDE`, or of `FEW` where no more are
 /// left; `BLOCKS` blocks of keys and `VECTORS` registers of values are in flight for each row, so
 /// many for a wide group (`_W`) and so many for one of few (`_F`).
@@ -84,7 +87,11 @@ fn attend_rows<
 ) {
     let width = tile.width;
     let row_of = |r: usize| (rows.start + r).min(rows.end - 1);
-    interleave::<ROWS, K>(tile, row_of, &mut space.queries);
+    let mut queries: Queries<'_, ROWS> = [&[]; ROWS];
+    for (r, query) in queries.iter_mut().enumerate() {
+        let row = row_of(r);
+        *query = tile.queries.get(row * width..(row + 1) * width).unwrap_or_default();
+    }
     space.sums.resize(ROWS * width, 0.0);
     let (mut seen, mut last) = ([0; ROWS], 0);
     for (r, seen) in seen.iter_mut().enumerate() {
@@ -94,7 +101,7 @@ fn attend_rows<
     for start in (span.start..last).step_by(ATTENTION_CHUNK) {
         let positions = (last - start).min(ATTENTION_CHUNK);
         let keys = tile.keys.get(start * width..).unwrap_or_default();
-        score::<ROWS, BLOCKS, K, L>(lanes, &space.queries, keys, width, positions, scores, open);
+        score::<ROWS, BLOCKS, K, L>(lanes, &queries, keys, tile, positions, scores, open);
         let mut softened = [(0.0, 0.0); ROWS];
         for (r, softened) in softened.iter_mut().enumerate() {
             let own = seen[r].saturating_sub(start).min(positions);
@@ -116,89 +123,87 @@ fn attend_rows<
     }
 }
 
-/// Queries times the scale, dimension by dimension: (width, `ROWS`).
-#[inline(always)]
-fn interleave<const ROWS: usize, K>(
-    tile: &AttentionTile<'_, K>,
-    row_of: impl Fn(usize) -> usize,
-    out: &mut Vec<f32>,
-) {
-    let width = tile.width;
-    out.resize(ROWS * width, 0.0);
-    for r in 0..ROWS {
-        let row = row_of(r);
-        let query = tile.queries.get(row * width..(row + 1) * width).unwrap_or_default();
-        for (places, value) in out.as_chunks_mut::<ROWS>().0.iter_mut().zip(query) {
-            places[r] = *value * tile.scale;
-        }
-    }
-}
-
 /// Scores of every row against `positions` keys, and against what fills the last block.
 #[inline(always)]
 fn score<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
     lanes: &L,
-    queries: &[f32],
+    queries: &Queries<'_, ROWS>,
     keys: &[K],
-    width: usize,
+    tile: &AttentionTile<'_, K>,
     positions: usize,
     scores: &mut Scores,
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     const { assert!(KEY_BLOCK == LANES) }
+    let (width, scale) = (tile.width, lanes.splat(tile.scale));
     let blocks = positions.div_ceil(KEY_BLOCK);
     let mut block = 0;
     while block < blocks {
         let rest = keys.get(block * width * KEY_BLOCK..).unwrap_or_default();
         if blocks - block >= BLOCKS {
-            score_blocks::<ROWS, BLOCKS, K, L>(lanes, queries, rest, width, block, scores, open);
+            score_blocks::<ROWS, BLOCKS, K, L>(lanes, queries, rest, scale, block, scores, open);
             block += BLOCKS;
         } else {
-            score_blocks::<ROWS, 1, K, L>(lanes, queries, rest, width, block, scores, open);
+            score_blocks::<ROWS, 1, K, L>(lanes, queries, rest, scale, block, scores, open);
             block += 1;
         }
     }
 }
 
 /// Scores against `BLOCKS` blocks of keys: one sum for each row and key, in the order of the
-/// dimensions.
+/// dimensions, then times the scale.
 #[inline(always)]
 fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
     lanes: &L,
-    queries: &[f32],
+    queries: &Queries<'_, ROWS>,
     keys: &[K],
-    width: usize,
+    scale: L::V,
     first: usize,
     scores: &mut Scores,
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
-    let (lines, _) = keys.as_chunks::<LANES>();
-    let (queries, _) = queries.as_chunks::<ROWS>();
-    let queries = queries.get(..width).unwrap_or_default();
-    let mut block: [&[[K; LANES]]; BLOCKS] = [&[]; BLOCKS];
-    for (b, block) in block.iter_mut().enumerate() {
-        *block = lines.get(b * width..(b + 1) * width).unwrap_or_default();
-    }
+    let width = queries.first().map_or(0, |query| query.len());
     let mut sums = [[lanes.zero(); BLOCKS]; ROWS];
-    if block.iter().any(|lines| lines.len() != queries.len()) {
-        return; // never: the lengths were checked
-    }
-    for (d, query) in queries.iter().enumerate() {
-        let mut keys = [lanes.zero(); BLOCKS];
-        for (key, block) in keys.iter_mut().zip(&block) {
-            *key = open(&block[d]);
-        }
-        for (sums, query) in sums.iter_mut().zip(query) {
-            let query = lanes.splat(*query);
-            for (sum, key) in sums.iter_mut().zip(keys) {
-                *sum = lanes.fma(query, key, *sum);
+    let (lines, _) = keys.as_chunks::<LANES>();
+    let (mut start, mut tails) = (0, [[0.0; LANES]; ROWS]);
+    while start < width {
+        // Sixteen dimensions, or what is left: their values of every row, and their lines.
+        let count = (width - start).min(LANES);
+        if count < LANES {
+            for (tail, query) in tails.iter_mut().zip(queries) {
+                *tail = padded(query.get(start..).unwrap_or_default());
             }
         }
+        let mut values: [&[f32; LANES]; ROWS] = [&[0.0; LANES]; ROWS];
+        for ((values, query), tail) in values.iter_mut().zip(queries).zip(&tails) {
+            *values = query.get(start..).and_then(|query| query.first_chunk()).unwrap_or(tail);
+        }
+        let mut block: [&[[K; LANES]]; BLOCKS] = [&[]; BLOCKS];
+        for (b, block) in block.iter_mut().enumerate() {
+            let at = b * width + start;
+            *block = lines.get(at..at + count).unwrap_or_default();
+        }
+        if block.iter().any(|lines| lines.len() != count) {
+            return; // never: the lengths were checked
+        }
+        for d in 0..count {
+            let mut keys = [lanes.zero(); BLOCKS];
+            for (key, block) in keys.iter_mut().zip(&block) {
+                *key = open(&block[d]);
+            }
+            for (sums, values) in sums.iter_mut().zip(values) {
+                let value = lanes.splat(values[d % LANES]);
+                for (sum, key) in sums.iter_mut().zip(keys) {
+                    *sum = lanes.fma(value, key, *sum);
+                }
+            }
+        }
+        start += LANES;
     }
     for (row, sums) in scores.iter_mut().zip(sums) {
         let (places, _) = row.as_chunks_mut::<LANES>();
         for (places, sum) in places.iter_mut().skip(first).zip(sums) {
-            *places = lanes.store(sum);
+            *places = lanes.store(lanes.fma(sum, scale, lanes.zero()));
         }
     }
 }
