@@ -188,6 +188,9 @@ pub enum ModelError {
     /// A worker did not give back what it read.
     #[error("a worker still holds a buffer of the pass; this is a defect of the decoder")]
     BufferShared,
+    /// A worker's share of a pass held less than it was to compute.
+    #[error("a worker computed less than its share of the pass; this is a defect of the decoder")]
+    ShareIncomplete,
     /// A thread that loads weights panicked.
     #[error("a thread that loads weights panicked; this is a defect of the loader")]
     LoadPanicked,
@@ -229,6 +232,7 @@ impl ModelError {
             | Self::BatchEntryEmpty
             | Self::TensorRange { .. }
             | Self::BufferShared
+            | Self::ShareIncomplete
             | Self::LoadPanicked
             | Self::Simd(_)
             | Self::Candle(_) => ErrorKind::Internal,
@@ -261,6 +265,7 @@ impl ModelError {
             Self::PositionMismatch { .. } => "position_mismatch",
             Self::BatchEntryEmpty => "batch_entry_empty",
             Self::BufferShared => "buffer_shared",
+            Self::ShareIncomplete => "share_incomplete",
             Self::LoadPanicked => "load_panicked",
             Self::Simd(_) => "kernel_failed",
             Self::Candle(_) => "candle_failed",

@@ -13,21 +13,28 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-fn decode_allocations(threads: usize, steps: usize) -> usize {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models/tiny-llama");
+/// Steps of one token for each of `sequences`, after a prompt of 40 tokens and one more step.
+fn decode_allocations(path: &Path, threads: usize, sequences: usize, steps: usize) -> usize {
     let options = OpenOptions { threads: Some(threads), ..OpenOptions::default() };
-    let mut model = open(&path, &options, &mut |_| ()).unwrap().model;
-    let mut cache = model.new_cache(1, 256).unwrap();
-    let sequence = cache.open_sequence().unwrap();
-    let mut batch = Batch::with_capacity(64, 1);
-    let mut logits = Logits::with_capacity(1, 512);
-    let prompt: Vec<u32> = (0..40).map(|index| index * 7 % 512).collect();
-    batch.push(sequence, 0, &prompt, LogitsWanted::Last);
-    model.forward(&batch, &mut cache, &mut logits).unwrap();
+    let mut model = open(path, &options, &mut |_| ()).unwrap().model;
+    let vocab = model.spec().vocab_size;
+    let token = |index: usize| (index * 13 % vocab) as u32;
+    let mut cache = model.new_cache(sequences, 40 + 1 + steps).unwrap();
+    let sequences: Vec<_> = (0..sequences).map(|_| cache.open_sequence().unwrap()).collect();
+    let mut batch = Batch::with_capacity(64, sequences.len());
+    let mut logits = Logits::with_capacity(sequences.len(), vocab);
+    let prompt: Vec<u32> = (0..40).map(token).collect();
+    for sequence in &sequences {
+        batch.clear();
+        batch.push(*sequence, 0, &prompt, LogitsWanted::Last);
+        model.forward(&batch, &mut cache, &mut logits).unwrap();
+    }
     let mut position = prompt.len();
     let mut step = |model: &mut dyn CausalLm| {
         batch.clear();
-        batch.push(sequence, position, &[(position * 13 % 512) as u32], LogitsWanted::Last);
+        for sequence in &sequences {
+            batch.push(*sequence, position, &[token(position)], LogitsWanted::Last);
+        }
         model.forward(&batch, &mut cache, &mut logits).unwrap();
         position += 1;
     };
@@ -36,13 +43,64 @@ fn decode_allocations(threads: usize, steps: usize) -> usize {
     for _ in 0..steps {
         step(&mut *model);
     }
-    region.change().allocations
+    let change = region.change();
+    change.allocations + change.reallocations
+}
+
+/// A model whose context is deep and whose every matrix is small, so that nothing but attention
+/// asks for large buffers: 4 heads of 4, a feed-forward layer of 16, 8 tokens, 1,024 positions.
+fn deep_and_narrow() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let config = r#"{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":16,
+        "intermediate_size":16,"num_hidden_layers":2,"num_attention_heads":4,
+        "num_key_value_heads":2,"vocab_size":8,"max_position_embeddings":1024,
+        "rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true}"#;
+    std::fs::write(folder.path().join("config.json"), config).unwrap();
+    let mut tensors = vec![("model.embed_tokens.weight".into(), vec![8, 16])];
+    for layer in 0..2 {
+        let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
+        tensors.extend([
+            (name("input_layernorm"), vec![16]),
+            (name("self_attn.q_proj"), vec![16, 16]),
+            (name("self_attn.k_proj"), vec![8, 16]),
+            (name("self_attn.v_proj"), vec![8, 16]),
+            (name("self_attn.o_proj"), vec![16, 16]),
+            (name("post_attention_layernorm"), vec![16]),
+            (name("mlp.gate_proj"), vec![16, 16]),
+            (name("mlp.up_proj"), vec![16, 16]),
+            (name("mlp.down_proj"), vec![16, 16]),
+        ]);
+    }
+    tensors.push(("model.norm.weight".into(), vec![16]));
+    let (mut entries, mut data) = (Vec::new(), Vec::<u8>::new());
+    for (name, shape) in tensors {
+        let start = data.len();
+        let count: usize = shape.iter().product();
+        data.extend((0..count).flat_map(|at| ((at % 7) as f32 * 0.1 - 0.3).to_le_bytes()));
+        let end = data.len();
+        entries.push(format!(
+            r#""{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#
+        ));
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    let length = (header.len() as u64).to_le_bytes();
+    let file = [&length[..], header.as_bytes(), &data].concat();
+    std::fs::write(folder.path().join("model.safetensors"), file).unwrap();
+    folder
 }
 
 #[test]
 fn a_decode_step_allocates_nothing() {
     // One test, so that no other thread of this process allocates beside it.
+    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models/tiny-llama");
+    let deep = deep_and_narrow();
     for threads in [1, 2] {
-        assert_eq!(decode_allocations(threads, 100), 0, "{threads} threads");
+        for sequences in [1, 3] {
+            let count = decode_allocations(&tiny, threads, sequences, 100);
+            assert_eq!(count, 0, "{threads} threads, {sequences} sequences");
+            // Past the chunks of positions that attention is computed in.
+            let count = decode_allocations(deep.path(), threads, sequences, 900);
+            assert_eq!(count, 0, "a deep context, {threads} threads, {sequences} sequences");
+        }
     }
 }

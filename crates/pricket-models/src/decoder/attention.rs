@@ -25,13 +25,19 @@ pub(crate) struct HeadSpace {
     /// (rows, head dim)
     queries: Vec<f32>,
     visible: Vec<usize>,
+    state: RowStates,
+}
+
+/// What rows have attended to so far.
+#[derive(Debug, Default)]
+struct RowStates {
     /// (rows, head dim)
     sums: Vec<f32>,
     peaks: Vec<f32>,
     totals: Vec<f32>,
 }
 
-impl HeadSpace {
+impl RowStates {
     /// Makes room for `rows` rows of `width` that have attended to nothing.
     fn fit(&mut self, rows: usize, width: usize) {
         self.sums.resize(rows * width, 0.0);
@@ -40,12 +46,12 @@ impl HeadSpace {
         self.totals.resize(rows, 0.0);
     }
 
-    /// What the rows have attended to so far.
-    fn state(&mut self) -> Attended<'_> {
-        let (sums, peaks) = (&mut self.sums[..], &mut self.peaks[..]);
-        Attended { sums, peaks, totals: &mut self.totals }
+    fn attended(&mut self) -> Attended<'_> {
+        Attended { sums: &mut self.sums, peaks: &mut self.peaks, totals: &mut self.totals }
     }
+}
 
+impl HeadSpace {
     /// Gathers the rows of a key-value head: of each token, the query heads that share it.
     /// Grouped-query attention (Ainslie et al. 2023): consecutive query heads share one.
     fn gather(&mut self, b: &Blueprint, kv_head: usize, places: &[Place], qkv: &[f32]) {
@@ -72,8 +78,7 @@ impl HeadSpace {
         let (b, kernels) = (&weights.blueprint, weights.kernels);
         let (width, scale) = (b.head_dim, b.attention_scale());
         let (queries, visible) = (&self.queries[..], &self.visible[..]);
-        let (sums, peaks) = (&mut self.sums[..], &mut self.peaks[..]);
-        let mut state = Attended { sums, peaks, totals: &mut self.totals };
+        let mut state = self.state.attended();
         match kv.head(slot, kv_head) {
             (HeadView::F16(keys), HeadView::F16(values)) => {
                 let tile = AttentionTile { queries, width, visible, keys, values, scale };
@@ -98,10 +103,10 @@ impl HeadSpace {
         out: &mut [f32],
     ) -> Result<(), ModelError> {
         let b = &weights.blueprint;
-        weights.kernels.finish_attended(&mut self.state(), b.head_dim)?;
+        weights.kernels.finish_attended(&mut self.state.attended(), b.head_dim)?;
         let width = b.heads / b.kv_heads * b.head_dim;
         let outs = out.chunks_exact_mut(b.query_width()).skip(first);
-        for (out, heads) in outs.zip(self.sums.chunks_exact(width)) {
+        for (out, heads) in outs.zip(self.state.sums.chunks_exact(width)) {
             if let Some(places) = out.get_mut(kv_head * width..(kv_head + 1) * width) {
                 places.copy_from_slice(heads);
             }
@@ -126,7 +131,7 @@ pub(crate) fn attend_tile(
         let span = 0..chunks(part) * ATTENTION_CHUNK;
         let rows = qkv.get(tokens.start * b.qkv_width()..).unwrap_or(&[]);
         for kv_head in 0..b.kv_heads {
-            space.fit(part.len() * b.heads / b.kv_heads, b.head_dim);
+            space.state.fit(part.len() * b.heads / b.kv_heads, b.head_dim);
             space.gather(b, kv_head, part, rows);
             space.attend(weights, kv, place.slot, kv_head, span.clone())?;
             space.finish_into(weights, kv_head, tokens.start, out)?;

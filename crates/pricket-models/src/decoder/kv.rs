@@ -183,6 +183,11 @@ impl KvLayer {
         }
     }
 
+    /// Positions that a sequence has room for.
+    pub(crate) fn tokens_max(&self) -> usize {
+        self.tokens_max
+    }
+
     /// Numbers of one head: whole blocks of positions.
     fn head_len(&self) -> usize {
         self.tokens_max.next_multiple_of(KEY_BLOCK) * self.head_dim

@@ -32,7 +32,7 @@ impl Decoder {
     fn embed(&mut self, batch: &Batch) -> Result<(), ModelError> {
         let b = &self.weights.blueprint;
         let rows = &mut self.rows;
-        let queries = Arc::get_mut(&mut rows.queries).ok_or(ModelError::BufferShared)?;
+        let queries = sole(&mut rows.queries)?;
         queries.places.clear();
         queries.places.extend(places(batch));
         let tokens = queries.places.len();

@@ -38,6 +38,15 @@ fn pieces(b: &Blueprint, places: &[Place]) -> impl Iterator<Item = Piece> {
     })
 }
 
+/// Numbers that a share of `of` comes to when a batch has one token of each sequence and the context
+/// of all is full. Reserved at once, so that no later step of decoding grows a buffer.
+fn decode_room(b: &Blueprint, places: &[Place], tokens_max: usize, of: usize) -> usize {
+    let sequences = places.chunk_by(|a, b| a.slot == b.slot).count();
+    let chunks = tokens_max.div_ceil(ATTENTION_CHUNK);
+    let pieces = (sequences * b.kv_heads * chunks).div_ceil(of);
+    pieces * (b.heads / b.kv_heads) * (b.head_dim + 2)
+}
+
 /// Attends to this share of a batch's pieces. `out` holds, piece after piece, the sums, the peaks
 /// and the totals of its rows.
 pub(crate) fn attend_share(
@@ -51,18 +60,19 @@ pub(crate) fn attend_share(
     let b = &weights.blueprint;
     let own = share(pieces(b, &queries.places).count(), index, of);
     out.clear();
+    out.reserve(decode_room(b, &queries.places, kv.tokens_max(), of));
     for piece in pieces(b, &queries.places).skip(own.start).take(own.len()) {
         let places = queries.places.get(piece.tokens.clone()).unwrap_or(&[]);
         let Some(place) = places.first() else { continue };
         let rows = queries.qkv.get(piece.tokens.start * b.qkv_width()..).unwrap_or(&[]);
-        space.fit(places.len() * b.heads / b.kv_heads, b.head_dim);
+        space.state.fit(places.len() * b.heads / b.kv_heads, b.head_dim);
         space.gather(b, piece.kv_head, places, rows);
         let start = piece.chunk * ATTENTION_CHUNK;
         let span = start..start + ATTENTION_CHUNK;
         space.attend(weights, kv, place.slot, piece.kv_head, span)?;
-        out.extend_from_slice(&space.sums);
-        out.extend_from_slice(&space.peaks);
-        out.extend_from_slice(&space.totals);
+        out.extend_from_slice(&space.state.sums);
+        out.extend_from_slice(&space.state.peaks);
+        out.extend_from_slice(&space.state.totals);
     }
     Ok(())
 }
@@ -83,19 +93,19 @@ pub(crate) fn merge_shares(
         let rows = tokens.len() * b.heads / b.kv_heads;
         let chunks = chunks(places.get(tokens.clone()).unwrap_or(&[]));
         for kv_head in 0..b.kv_heads {
-            space.fit(rows, b.head_dim);
+            space.state.fit(rows, b.head_dim);
             for _ in 0..chunks {
                 while rest.is_empty() {
-                    rest = shares.next().ok_or(ModelError::BufferShared)?;
+                    rest = shares.next().ok_or(ModelError::ShareIncomplete)?;
                 }
                 let (piece, others) = rest
                     .split_at_mut_checked(rows * (b.head_dim + 2))
-                    .ok_or(ModelError::BufferShared)?;
+                    .ok_or(ModelError::ShareIncomplete)?;
                 rest = others;
                 let (sums, ends) = piece.split_at_mut(rows * b.head_dim);
                 let (peaks, totals) = ends.split_at_mut(rows);
                 let part = Attended { sums, peaks, totals };
-                weights.kernels.merge_attended(&mut space.state(), &part, b.head_dim)?;
+                weights.kernels.merge_attended(&mut space.state.attended(), &part, b.head_dim)?;
             }
             space.finish_into(weights, kv_head, tokens.start, out)?;
         }
