@@ -47,8 +47,20 @@ fn rows(i: &Inspection) -> Vec<[String; 2]> {
     row("layers", number(i.layers));
     row("tokenizer", i.tokenizer.clone().unwrap_or_else(|| "none".to_owned()));
     row("chat template", if i.has_chat_template { "yes" } else { "no" }.to_owned());
+    for (name, tensors) in
+        [("missing tensors", &i.missing_tensors), ("unused tensors", &i.unused_tensors)]
+    {
+        if let Some(first) = tensors.first() {
+            row(name, format!("{} ({first}{})", tensors.len(), more(tensors.len())));
+        }
+    }
     row("memory needed", memory(i));
     rows
+}
+
+/// What stands behind the first name of a list.
+fn more(count: usize) -> &'static str {
+    if count > 1 { ", ..." } else { "" }
 }
 
 fn format(i: &Inspection) -> String {

@@ -116,6 +116,17 @@ pub enum ModelError {
         /// The tensor.
         tensor: String,
     },
+    /// Tensors that the architecture knows nothing of.
+    #[error(
+        "the files hold {count} tensors that this architecture does not use ({names}); an answer \
+         without them would be wrong"
+    )]
+    TensorsUnused {
+        /// How many.
+        count: usize,
+        /// The first of them.
+        names: String,
+    },
     /// A tensor has a shape that the config does not ask for.
     #[error("tensor `{tensor}` has shape {found:?}, but {expected:?} is expected")]
     TensorShape {
@@ -216,6 +227,7 @@ impl ModelError {
             | Self::TensorMissing { .. }
             | Self::TensorShape { .. } => ErrorKind::Malformed,
             Self::ArchitectureUnsupported { .. }
+            | Self::TensorsUnused { .. }
             | Self::QuantizationUnsupported { .. }
             | Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::LimitExceeded { .. }
@@ -254,6 +266,7 @@ impl ModelError {
             Self::QuantizationUnsupported { .. } => "quantization_unsupported",
             Self::Unsupported { .. } => "model_unsupported",
             Self::TensorMissing { .. } => "tensor_missing",
+            Self::TensorsUnused { .. } => "tensors_unused",
             Self::TensorShape { .. } => "tensor_shape",
             Self::TensorRange { .. } => "tensor_range",
             Self::MemoryExceeded { .. } => "memory_exceeded",

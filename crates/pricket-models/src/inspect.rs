@@ -8,7 +8,8 @@ use std::path::Path;
 use pricket_core::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use crate::open::gguf_files;
+use crate::inventory::Inventory;
+use crate::open::{Found, gguf_files};
 use crate::{KvFormat, ModelError};
 
 /// The kinds of model files.
@@ -80,6 +81,11 @@ pub struct Inspection {
     pub tokenizer: Option<String>,
     /// Whether there is a chat template.
     pub has_chat_template: bool,
+    /// Tensors that the architecture asks for and the files do not have. Empty where this build
+    /// does not run the architecture.
+    pub missing_tensors: Vec<String>,
+    /// Tensors that the files have and the architecture does not use, likewise.
+    pub unused_tensors: Vec<String>,
     /// Bytes of all tensors in the files.
     pub weight_bytes: u64,
     /// Bytes that a token occupies in the cache of keys and values as [`KvFormat::Auto`] keeps it:
@@ -122,6 +128,20 @@ impl Inspection {
 /// [`ModelError::NotFound`] where there is nothing, or nothing that is a model; otherwise what the
 /// readers of the formats refuse.
 pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
+    let mut inspection = described(path)?;
+    if inspection.architecture_supported {
+        // What refuses to open is told all the same, only not what it lacks.
+        let found = Found::at(path).and_then(|found| Ok((found.blueprint()?, found)));
+        if let Ok((blueprint, found)) = found {
+            let Inventory { missing, unused } = Inventory::of(&blueprint, found.source());
+            (inspection.missing_tensors, inspection.unused_tensors) = (missing, unused);
+        }
+    }
+    Ok(inspection)
+}
+
+/// What the headers tell.
+fn described(path: &Path) -> Result<Inspection, ModelError> {
     let not_found = |why: &str| ModelError::NotFound { path: path.to_owned(), why: why.to_owned() };
     if path.is_dir() {
         if path.join(checkpoint::CONFIG).exists() {

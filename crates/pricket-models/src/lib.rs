@@ -12,8 +12,8 @@
 //! 3. `batch.push(sequence, 0, &ids, LogitsWanted::Last)`
 //! 4. `opened.model.forward(&batch, &mut cache, &mut logits)?`; `logits.row(0)`
 //!
-//! Costs: loading holds the packed weights plus one tensor; the cache grows by blocks; a decode
-//! step allocates nothing.
+//! Costs: loading holds the packed weights plus one tensor; the cache reserves a
+//! sequence's whole context and touches what it fills; a decode step allocates nothing.
 
 mod arch;
 mod batch;
@@ -27,6 +27,7 @@ mod error;
 mod folder;
 mod gguf;
 mod inspect;
+mod inventory;
 mod kv_cache;
 mod limits;
 mod memory;
@@ -50,5 +51,5 @@ pub use kv_cache::{KvCache, KvStorage, SequenceId};
 pub use open::{Backend, OpenOptions, Opened, open, text_assets};
 pub use safetensors::{Safetensors, SafetensorsTensor};
 pub use spec::ModelSpec;
-pub use tensor_source::{TensorInfo, TensorSource};
+pub use tensor_source::{TensorInfo, TensorSource, TensorView};
 pub use text::{GenerationDefaults, GgufVocabulary, TextAssets, Vocabulary};

@@ -9,6 +9,7 @@ use crate::blueprint::Blueprint;
 use crate::decoder::{Decoder, KvFormat, load_weights};
 use crate::folder::HfFolder;
 use crate::gguf::GgufFile;
+use crate::inventory::Inventory;
 use crate::{CausalLm, ModelError, ModelSpec, TensorSource, TextAssets, arch, memory};
 
 /// Whose forward pass runs.
@@ -160,6 +161,7 @@ pub fn open(
     let blueprint = found.blueprint()?;
     let text = found.text_assets()?;
     let source = found.source();
+    Inventory::of(&blueprint, source).check()?;
     let spec = spec(&blueprint, source);
     let need = spec.weight_bytes;
     if let Some(have) = memory::available()

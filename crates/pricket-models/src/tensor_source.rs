@@ -2,6 +2,7 @@
 
 mod bytes;
 mod name_index;
+mod view;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use pricket_simd::Format;
 
 pub(crate) use bytes::Bytes;
 pub(crate) use name_index::NameIndex;
+pub use view::TensorView;
 
 use crate::ModelError;
 

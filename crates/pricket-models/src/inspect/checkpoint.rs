@@ -61,6 +61,8 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
         kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
             .filter(|_| !latent),
         memory_bytes_full_context: None,
+        missing_tensors: Vec::new(),
+        unused_tensors: Vec::new(),
     };
     found.memory_bytes_full_context = context_length.and_then(|all| found.memory_bytes(all));
     Ok(found)

@@ -63,6 +63,8 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
             .filter(|_| !latent),
         memory_bytes_full_context: None,
+        missing_tensors: Vec::new(),
+        unused_tensors: Vec::new(),
         architecture_supported: arch::runs_gguf(&architecture),
         architecture,
     };

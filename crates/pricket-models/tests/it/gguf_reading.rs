@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use pricket_models::{GgmlType, GgufArray, GgufFile, GgufValue, Strings, TensorSource, Vocabulary};
+use pricket_models::{
+    GgmlType, GgufArray, GgufFile, GgufValue, Strings, TensorSource, TensorView, Vocabulary,
+};
 use pricket_simd::Format;
 use serde::Deserialize;
 
@@ -222,4 +224,31 @@ fn long_names_are_shortened_and_controls_escaped_in_messages() {
     let twice = vec![entry("k", STRING, string("")), entry("k", ARRAY, array(STRING, 0, &[]))];
     let error = GgufFile::from_bytes("twice", File::of_entries(twice).bytes()).unwrap_err();
     assert_eq!(error.to_string(), "metadata `k` is there twice");
+}
+
+#[test]
+fn a_view_has_the_tensors_below_its_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let tensors = vec![
+        tensor("blk.1.ffn_up.weight", &[2], 0, 0),
+        tensor("blk.10.ffn_up.weight", &[2], 0, 32),
+        tensor("blk.1.ffn_up.bias", &[1], 0, 64),
+    ];
+    let mut written = File::of_tensors(tensors, 68);
+    written.data = (0..68).collect();
+    fs::write(&path, written.bytes()).unwrap();
+    let file = GgufFile::open(&path).unwrap();
+    let view = TensorView::new(&file).pp("blk").pp(1);
+    assert_eq!(view.names().collect::<Vec<_>>(), ["ffn_up.weight", "ffn_up.bias"]);
+    let deeper = view.pp("ffn_up");
+    assert!(deeper.has("weight") && !deeper.has("ffn_up.weight") && !view.has("weight"));
+    assert_eq!(deeper.info("bias").unwrap().name, "blk.1.ffn_up.bias");
+    let mut bytes = [0; 4];
+    deeper.read_range("weight", 4, &mut bytes).unwrap();
+    assert_eq!(bytes, [4, 5, 6, 7]);
+    let error = deeper.shaped("weight", &[3]).unwrap_err().to_string();
+    assert_eq!(error, "tensor `blk.1.ffn_up.weight` has shape [2], but [3] is expected");
+    let error = view.info("up").unwrap_err().to_string();
+    assert_eq!(error, "tensor `blk.1.up` is missing");
 }

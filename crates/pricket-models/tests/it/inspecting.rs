@@ -2,10 +2,11 @@
 
 use std::fs;
 
-use pricket_models::{Inspection, ModelFormat, OpenOptions, inspect, open};
+use pricket_core::ErrorKind;
+use pricket_models::{Inspection, ModelError, ModelFormat, OpenOptions, inspect, open};
 
 use crate::fixtures::{committed, outside};
-use crate::gguf_writer::{File, STRING, U32, entry, string, tensor};
+use crate::gguf_writer::{F32, File, STRING, U32, entry, string, tensor};
 
 fn llama() -> File {
     let number = |key: &str, value: u32| entry(key, U32, value.to_le_bytes());
@@ -137,4 +138,78 @@ fn every_checkpoint_of_the_fixtures_is_told() {
         assert_eq!(found.tensor_types.iter().all(|kind| kind.supported), supported, "{name}");
         assert!(found.layers.is_some() && found.context_length.is_some(), "{name}");
     }
+}
+
+/// A llama of one layer whose tensors are all there, and then one too many or too few.
+fn whole_llama(change: impl FnOnce(&mut Vec<&'static str>)) -> File {
+    let number = |key: &str, value: u32| entry(key, U32, value.to_le_bytes());
+    let mut names = vec![
+        "token_embd.weight",
+        "output_norm.weight",
+        "blk.0.attn_norm.weight",
+        "blk.0.attn_q.weight",
+        "blk.0.attn_q.bias",
+        "blk.0.attn_k.weight",
+        "blk.0.attn_v.weight",
+        "blk.0.attn_output.weight",
+        "blk.0.ffn_norm.weight",
+        "blk.0.ffn_gate.weight",
+        "blk.0.ffn_up.weight",
+        "blk.0.ffn_down.weight",
+        "rope_freqs.weight",
+    ];
+    change(&mut names);
+    let tensors = names.iter().enumerate().map(|(index, name)| {
+        let axes: &[u64] = match *name {
+            name if name.contains("norm") || name.contains("bias") => &[8],
+            "rope_freqs.weight" => &[2],
+            "blk.0.attn_k.weight" | "blk.0.attn_v.weight" => &[8, 4],
+            _ => &[8, 8],
+        };
+        tensor(name, axes, 0, 256 * index as u64)
+    });
+    File::of_tensors(tensors.collect(), 256 * names.len()).with(|file| {
+        file.data = 1.0_f32.to_le_bytes().repeat(64 * names.len());
+        file.entries.extend([
+            number("llama.block_count", 1),
+            number("llama.context_length", 64),
+            number("llama.embedding_length", 8),
+            number("llama.feed_forward_length", 8),
+            number("llama.attention.head_count", 2),
+            number("llama.attention.head_count_kv", 1),
+            entry("llama.attention.layer_norm_rms_epsilon", F32, 1e-5_f32.to_le_bytes()),
+        ]);
+    })
+}
+
+fn opened(file: &File) -> Result<(), ModelError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    fs::write(&path, file.bytes()).unwrap();
+    let options = OpenOptions { threads: Some(1), ..OpenOptions::default() };
+    open(&path, &options, &mut |_| ()).map(drop)
+}
+
+/// A tensor that nobody reads means that the model has something which the decoder does not do.
+#[test]
+fn missing_and_unused_tensors_are_told_and_refused() {
+    let whole = whole_llama(|_| ());
+    let found = inspected(&whole);
+    assert_eq!((found.missing_tensors.len(), found.unused_tensors.len()), (0, 0));
+    opened(&whole).unwrap();
+
+    let more = whole_llama(|names| names.extend(["blk.0.attn_q_norm.weight", "blk.1.attn_q.bias"]));
+    let found = inspected(&more);
+    assert_eq!(found.unused_tensors, ["blk.0.attn_q_norm.weight", "blk.1.attn_q.bias"]);
+    let error = opened(&more).unwrap_err();
+    assert_eq!((error.code(), error.kind()), ("tensors_unused", ErrorKind::Unsupported));
+    assert_eq!(
+        error.to_string(),
+        "the files hold 2 tensors that this architecture does not use (blk.0.attn_q_norm.weight, \
+         blk.1.attn_q.bias); an answer without them would be wrong"
+    );
+
+    let fewer = whole_llama(|names| names.retain(|name| !name.contains("ffn_up")));
+    assert_eq!(inspected(&fewer).missing_tensors, ["blk.0.ffn_up.weight"]);
+    assert_eq!(opened(&fewer).unwrap_err().to_string(), "tensor `blk.0.ffn_up.weight` is missing");
 }
