@@ -38,8 +38,8 @@ fn pieces(b: &Blueprint, places: &[Place]) -> impl Iterator<Item = Piece> {
     })
 }
 
-/// Numbers that a share of `of` comes to when a batch has one token of each sequence and the context
-/// of all is full. Reserved at once, so that no later step of decoding grows a buffer.
+/// Numbers that a share of `of` comes to when a batch has one token of each sequence and the
+/// context of all is full. Reserved at once, so that no later step of decoding grows a buffer.
 fn decode_room(b: &Blueprint, places: &[Place], tokens_max: usize, of: usize) -> usize {
     let sequences = places.chunk_by(|a, b| a.slot == b.slot).count();
     let chunks = tokens_max.div_ceil(ATTENTION_CHUNK);
