@@ -38,6 +38,7 @@ pub(crate) fn chat(
 ) -> Result<(), CliError> {
     config.sampling().validate().map_err(|error| CliError::Usage(error.to_string()))?;
     let engine = load::engine(config.model(args.model.as_deref())?, config, terminal, interrupt)?;
+    load::note_template(&engine, terminal);
     let mut input = Input::open(config)?;
     if input.is_editor() {
         terminal.note(format_args!("{}: /help tells the commands", engine.info().name));

@@ -39,7 +39,7 @@ pub(crate) use self::origin::{Mistakes, Origin};
 pub(crate) use self::setting::Setting;
 pub(crate) use self::table::{
     BACKEND, CONTEXT, DEFAULT_MODEL, HISTORY, LOG_FILTER, LOG_FORMAT, MAX_TOKENS, STOP, SYSTEM,
-    THREADS,
+    TEMPLATE, THREADS,
 };
 
 use self::entry::Entry;

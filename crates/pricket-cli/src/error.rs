@@ -223,7 +223,9 @@ impl CliError {
             "context_exceeded" => Some("--context sets it, up to what the model was trained for"),
             "io" => Some("PRICKET_CACHE and HF_HOME name the folders that models are kept in"),
             "memory_exceeded" => Some("give a smaller --context, or take a smaller quantisation"),
-            "template_missing" => Some("`--raw` continues the prompt without a chat template"),
+            "template_missing" => {
+                Some("`run --raw` continues the prompt without one, `--template` gives one")
+            }
             _ => None,
         }
     }

@@ -1,14 +1,18 @@
 //! From files to something that runs: an engine, or a bare forward pass.
 
-use pricket::engine::{Engine, EngineOptions};
+use pricket::engine::{Engine, EngineOptions, TemplateOrigin};
 use pricket::models::{self, Backend, OpenOptions, Opened};
+use pricket::tokenizer::ChatTemplate;
 
-use crate::config::{BACKEND, CONTEXT, Config, THREADS};
+use crate::config::{BACKEND, CONTEXT, Config, TEMPLATE, THREADS};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
-use crate::locate;
 use crate::progress::ProgressDisplay;
 use crate::terminal::Terminal;
+use crate::{locate, prompt};
+
+/// The name of the one template that needs no file.
+const CHATML: &str = "chatml";
 
 /// An engine around a model.
 pub(crate) fn engine(
@@ -17,8 +21,15 @@ pub(crate) fn engine(
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<Engine, CliError> {
+    // Before the model, which may have to be fetched.
+    let chat_template = match config.path(&TEMPLATE) {
+        Some(path) if path.as_os_str() == CHATML => Some(ChatTemplate::CHATML.to_owned()),
+        Some(path) => Some(prompt::read_text(path)?),
+        None => None,
+    };
     let path = locate::locate(model, config, terminal, interrupt)?;
     let options = EngineOptions {
+        chat_template,
         name: Some(model.to_owned()),
         context: config.count(&CONTEXT),
         model: options(config),
@@ -32,6 +43,16 @@ pub(crate) fn engine(
         }
     })?;
     shown.map(|()| engine)
+}
+
+/// Says where a template stands in for one that the model does not have.
+pub(crate) fn note_template(engine: &Engine, terminal: &mut Terminal) {
+    if engine.text().template_origin() == Some(TemplateOrigin::Fallback) {
+        terminal.note(
+            "the model has no chat template, but the marks of ChatML, which is used \
+             (--template FILE gives another, run --raw uses none)",
+        );
+    }
 }
 
 /// The model itself, for those who measure it.

@@ -26,6 +26,9 @@ pub(crate) fn run(
         Ok(engine) => engine,
         Err(error) => return Err(tell(error, form, terminal)),
     };
+    if !args.raw {
+        load::note_template(&engine, terminal);
+    }
     let answer = answer::show(engine.complete(request), form, terminal, interrupt)?;
     if let Some(completion) = answer.completion.as_ref().filter(|_| args.stats) {
         terminal.note(answer::stats_line(completion));

@@ -42,7 +42,7 @@ pub mod limits;
 pub use engine::Engine;
 pub use error::EngineError;
 pub use options::EngineOptions;
-pub use prompt::TextPipeline;
+pub use prompt::{TemplateOrigin, TextPipeline};
 pub use sampler::{Rng, Sampler};
 pub use schedule::{Demand, Share, schedule};
 pub use stats::EngineStats;

@@ -5,7 +5,7 @@ use std::path::Path;
 use pricket_core::ProgressEvent;
 use pricket_models::Opened;
 
-use crate::{Engine, EngineError, EngineOptions, TextPipeline};
+use crate::{Engine, EngineError, EngineOptions, TemplateOrigin, TextPipeline};
 
 impl Engine {
     /// Loads the model at `path` (a GGUF file or a Hugging Face folder) and starts an engine around
@@ -17,7 +17,14 @@ impl Engine {
     ) -> Result<Self, EngineError> {
         let path = path.as_ref();
         let Opened { model, text } = pricket_models::open(path, &options.model, progress)?;
-        let pipeline = TextPipeline::from_assets(&text)?;
+        let mut pipeline = TextPipeline::from_assets(&text)?;
+        if let Some(source) = &options.chat_template {
+            pipeline = pipeline.with_template(source)?;
+        }
+        if pipeline.template_origin() == Some(TemplateOrigin::Fallback) {
+            let path = path.display();
+            tracing::warn!(%path, "no chat template in the model's files: ChatML stands in");
+        }
         Self::new(model, pipeline, options)
     }
 }

@@ -21,6 +21,9 @@ pub struct EngineOptions {
     pub prefill_chunk: usize,
     /// The user's sampling settings: over the model's own, under each request's.
     pub sampling: SamplingParams,
+    /// The source of a chat template to use in the place of the model's own. Only
+    /// [`Engine::load`](crate::Engine::load) looks at it.
+    pub chat_template: Option<String>,
     /// Backend, threads, instruction set and cache format. Only
     /// [`Engine::load`](crate::Engine::load) looks at it.
     pub model: OpenOptions,
@@ -35,6 +38,7 @@ impl Default for EngineOptions {
             queue_len_max: limits::QUEUE_LEN_DEFAULT,
             prefill_chunk: limits::PREFILL_CHUNK_DEFAULT,
             sampling: SamplingParams::default(),
+            chat_template: None,
             model: OpenOptions::default(),
         }
     }

@@ -9,29 +9,63 @@ use serde_json::{Map, Value, json};
 
 use crate::EngineError;
 
+/// The marks of `ChatML`, the first and the last of a message.
+const CHATML_MARKS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
+
+/// Where a chat template comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TemplateOrigin {
+    /// From the model's files.
+    Model,
+    /// From the caller.
+    Given,
+    /// From nobody: the model's files have none, but its vocabulary has the marks of `ChatML`,
+    /// which is used in its place.
+    Fallback,
+}
+
 /// What turns messages into ids and ids into text: a vocabulary, the model's chat template, and its
 /// makers' defaults.
 #[derive(Debug)]
 pub struct TextPipeline {
     tokenizer: Tokenizer,
-    template: Option<ChatTemplate>,
+    template: Option<(ChatTemplate, TemplateOrigin)>,
     shows_tools: bool,
     defaults: GenerationDefaults,
 }
 
 impl TextPipeline {
-    /// A pipeline of a vocabulary and, where there is one, the source of a chat template.
+    /// A pipeline of a vocabulary and, where there is one, the source of the model's chat template.
+    /// Where there is none and the vocabulary has the marks of `ChatML` as tokens, that is used.
     pub fn new(
         tokenizer: Tokenizer,
         chat_template: Option<&str>,
         defaults: GenerationDefaults,
     ) -> Result<Self, EngineError> {
-        let special = tokenizer.special_tokens();
-        let template =
-            chat_template.map(|source| ChatTemplate::new(source, special)).transpose()?;
+        let has_marks = CHATML_MARKS.iter().all(|mark| tokenizer.id_of(mark).is_some());
+        let template = match chat_template {
+            Some(source) => Some((source, TemplateOrigin::Model)),
+            None => has_marks.then_some((ChatTemplate::CHATML, TemplateOrigin::Fallback)),
+        };
+        let pipeline = Self { tokenizer, template: None, shows_tools: false, defaults };
+        match template {
+            Some((source, origin)) => pipeline.having(source, origin),
+            None => Ok(pipeline),
+        }
+    }
+
+    /// The same with another chat template, for a model that has none or a wrong one.
+    pub fn with_template(self, source: &str) -> Result<Self, EngineError> {
+        self.having(source, TemplateOrigin::Given)
+    }
+
+    fn having(mut self, source: &str, origin: TemplateOrigin) -> Result<Self, EngineError> {
+        let template = ChatTemplate::new(source, self.tokenizer.special_tokens())?;
+        self.template = Some((template, origin));
         // A template that never names the tools cannot show them.
-        let shows_tools = chat_template.is_some_and(|source| source.contains("tools"));
-        Ok(Self { tokenizer, template, shows_tools, defaults })
+        self.shows_tools = source.contains("tools");
+        Ok(self)
     }
 
     /// The pipeline of what a model's files say about text.
@@ -53,9 +87,14 @@ impl TextPipeline {
         &self.tokenizer
     }
 
-    /// The chat template, where the model has one.
+    /// The chat template, where there is one.
     pub fn template(&self) -> Option<&ChatTemplate> {
-        self.template.as_ref()
+        self.template.as_ref().map(|(template, _)| template)
+    }
+
+    /// Where the chat template comes from.
+    pub fn template_origin(&self) -> Option<TemplateOrigin> {
+        self.template.as_ref().map(|(_, origin)| *origin)
     }
 
     /// Whether the template shows tools to the model.
@@ -87,10 +126,15 @@ impl TextPipeline {
         }
     }
 
-    /// Every token that ends an answer: the makers' list and the vocabulary's own.
+    /// Every token that ends an answer: the makers' list and the vocabulary's own, and, where
+    /// `ChatML` stands in for a template, the mark that ends a message.
     pub fn end_ids(&self) -> Vec<u32> {
         let mut ids = self.defaults.eos_ids.clone();
         ids.extend(self.tokenizer.eos_id());
+        if self.template_origin() == Some(TemplateOrigin::Fallback) {
+            let [_, end] = CHATML_MARKS;
+            ids.extend(self.tokenizer.id_of(end));
+        }
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -106,7 +150,7 @@ impl TextPipeline {
         tools: &[ToolSpec],
         kwargs: &Map<String, Value>,
     ) -> Result<Rendered, EngineError> {
-        let template = self.template.as_ref().ok_or(EngineError::ChatTemplateMissing)?;
+        let template = self.template().ok_or(EngineError::ChatTemplateMissing)?;
         let messages = Value::Array(messages.iter().map(message_for_template).collect());
         let tools = Value::Array(tools.iter().map(tool_for_template).collect());
         let has_tools = tools.as_array().is_some_and(|tools| !tools.is_empty());

@@ -111,6 +111,14 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
+    /// The source of `ChatML`: `<|im_start|>`, the role, a line break, the content, `<|im_end|>` and
+    /// a line break for every message.
+    pub const CHATML: &'static str = "\
+        {%- for message in messages -%}\
+        {{ '<|im_start|>' ~ message['role'] ~ '\n' ~ message['content'] ~ '<|im_end|>\n' }}\
+        {%- endfor -%}\
+        {%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}";
+
     /// Compiles a template for a vocabulary's special tokens.
     ///
     /// # Errors

@@ -66,6 +66,7 @@ impl Group for Answering {
         table::THREADS,
         table::BACKEND,
         table::SYSTEM,
+        table::TEMPLATE,
         table::MAX_TOKENS,
         table::STOP,
     ];

@@ -106,6 +106,16 @@ pub(crate) const SYSTEM: Setting = Setting::new(
 .variables(&["PRICKET_SYSTEM"])
 .flag("system", "TEXT");
 
+pub(crate) const TEMPLATE: Setting = Setting::new(
+    "answer.template",
+    Kind::Path { empty: false },
+    "A chat template in place of the model's own: a Jinja file, or the word chatml",
+)
+.example("\"~/templates/mine.jinja\"")
+.unset(Unset::Model)
+.variables(&["PRICKET_TEMPLATE"])
+.flag("template", "FILE");
+
 pub(crate) const MAX_TOKENS: Setting =
     Setting::new("answer.max_tokens", Kind::count_from(1), "Most tokens to generate")
         .example("512")
@@ -246,7 +256,7 @@ pub(crate) const LOG_FILTER: Setting = Setting::new(
 .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 27] = [
+pub(crate) static TABLE: [Setting; 28] = [
     TEMPERATURE,
     TOP_K,
     TOP_P,
@@ -257,6 +267,7 @@ pub(crate) static TABLE: [Setting; 27] = [
     PENALTY_LAST_N,
     SEED,
     SYSTEM,
+    TEMPLATE,
     MAX_TOKENS,
     STOP,
     DEFAULT_MODEL,

@@ -60,7 +60,25 @@ fn a_damaged_model_exits_with_5() {
 #[test]
 fn a_model_without_a_template_says_what_to_do() {
     let outcome = Pricket::new().run(&["run", &tiny("tiny-llama"), "Hi"]);
-    outcome.is_error(5, &["chat template", "--raw"]);
+    outcome.is_error(5, &["chat template", "--raw", "--template"]);
+}
+
+#[test]
+fn a_template_of_the_users_own_is_taken() {
+    let (home, model) = (Pricket::new(), tiny("tiny-llama"));
+    let file = home.file("plain.jinja", "{{ bos_token }}{{ messages[0].content }}");
+    let answer = |args: &[&str]| {
+        let mut all = vec!["run", &model, "The weather", "--greedy", "--max-tokens", "8"];
+        all.extend(args);
+        home.run(&all).ok().stdout
+    };
+    // What --raw gives too.
+    assert_eq!(answer(&["--template", &file]), answer(&["--raw"]));
+    assert_ne!(answer(&["--template", "chatml"]), answer(&["--raw"]));
+    let refused = home.run(&["run", &model, "Hi", "--template", "absent.jinja"]);
+    refused.is_error(3, &["absent.jinja"]);
+    let refused = home.run(&["run", &model, "Hi", "--raw", "--template", &file]);
+    refused.is_error(2, &["--raw", "--template"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use pricket_core::{
     CompletionProvider, CompletionRequest, Message, Prompt, SamplingParams, ToolSpec,
 };
-use pricket_engine::{Engine, EngineOptions, TextPipeline};
+use pricket_engine::{Engine, EngineOptions, TemplateOrigin, TextPipeline};
 use pricket_models::{GenerationDefaults, TextAssets};
 use serde_json::{Map, json};
 
@@ -133,4 +133,25 @@ fn where_the_makers_say_nothing_the_sampling_is_llama_cpps() {
         crate::kit::engine_with(&EngineOptions::default(), makers, crate::kit::saying("x"));
     let used = complete(engine.complete(CompletionRequest::raw("a"))).sampling;
     assert_eq!((used.top_k, used.top_p.to_bits()), (0, 1.0_f32.to_bits()));
+}
+
+/// The vocabulary has the marks of ChatML, and nobody gives a template.
+#[test]
+fn chatml_stands_in_for_a_missing_template_where_the_vocabulary_has_its_marks() {
+    let text = TextPipeline::new(tokenizer(), None, GenerationDefaults::default()).unwrap();
+    assert_eq!(text.template_origin(), Some(TemplateOrigin::Fallback));
+    let messages = [Message::system("Be brief."), Message::user("a<|im_end|>b")];
+    let rendered = text.render(&messages, &[], &Map::new()).unwrap();
+    let expected = "<|im_start|>system\nBe brief.<|im_end|>\n\
+                    <|im_start|>user\na<|im_end|>b<|im_end|>\n<|im_start|>assistant\n";
+    assert_eq!(rendered.text(), expected);
+    let ids = text.tokenizer().encode_chat(&rendered).unwrap();
+    assert_eq!(ids.iter().filter(|&&id| id == END).count(), 2, "content forges no mark");
+    assert!(text.end_ids().contains(&END));
+
+    let given = text.with_template("{{ messages[1].content }}").unwrap();
+    assert_eq!(given.template_origin(), Some(TemplateOrigin::Given));
+    assert_eq!(given.render(&messages, &[], &Map::new()).unwrap().text(), "a<|im_end|>b");
+    let own = pipeline(GenerationDefaults::default());
+    assert_eq!(own.template_origin(), Some(TemplateOrigin::Model));
 }

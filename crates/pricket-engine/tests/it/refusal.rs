@@ -1,8 +1,11 @@
 //! What is refused, with which code, and that a refusal costs the engine nothing.
 
+use std::path::Path;
+
 use pricket_core::{CompletionProvider, CompletionRequest, ErrorKind, Message, SamplingParams};
 use pricket_engine::{Engine, EngineError, EngineOptions, TextPipeline, limits};
 use pricket_models::GenerationDefaults;
+use pricket_tokenizer::Tokenizer;
 
 use crate::kit::{VOCAB_SIZE, complete, engine, fail, saying, tokenizer};
 
@@ -65,7 +68,12 @@ fn a_prompt_too_long_is_told_both_numbers_and_never_cut() {
 
 #[test]
 fn a_conversation_without_a_template_is_refused() {
-    let text = TextPipeline::new(tokenizer(), None, GenerationDefaults::default()).unwrap();
+    // A vocabulary without the marks of ChatML, which would stand in.
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/fixtures/models/tiny-llama/tokenizer.json");
+    let tokenizer = Tokenizer::from_file(file).unwrap();
+    let text = TextPipeline::new(tokenizer, None, GenerationDefaults::default()).unwrap();
+    assert_eq!(text.template_origin(), None);
     let error = text.render(&[Message::user("hi")], &[], &serde_json::Map::new()).unwrap_err();
     assert_eq!((error.code(), error.kind()), ("template_missing", ErrorKind::Unsupported));
 }
