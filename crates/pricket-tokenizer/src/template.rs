@@ -111,8 +111,8 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// The source of `ChatML`: `<|im_start|>`, the role, a line break, the content, `<|im_end|>` and
-    /// a line break for every message.
+    /// The source of `ChatML`: for every message `<|im_start|>`, the role, a line break, the
+    /// content, `<|im_end|>` and a line break.
     pub const CHATML: &'static str = "\
         {%- for message in messages -%}\
         {{ '<|im_start|>' ~ message['role'] ~ '\n' ~ message['content'] ~ '<|im_end|>\n' }}\
