@@ -7,6 +7,8 @@
 
 mod body;
 mod merge;
+mod mixing;
+mod scores;
 
 use std::ops::Range;
 

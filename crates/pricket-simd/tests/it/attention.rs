@@ -25,7 +25,8 @@ struct Scene {
     values: Vec<f16>,
 }
 
-/// Rows that see 1, 2, ... positions fewer than there are, as the tokens of a prompt do.
+/// Rows of which two each see as much, the last two all positions and each pair before them one
+/// fewer, as the tokens of a prompt do.
 fn scene(width: usize, rows: usize, positions: usize) -> Scene {
     let mut random = Random::new((width * 100_000 + rows * 10_000 + positions) as u64);
     let halves = |values: Vec<f32>| values.into_iter().map(f16::from_f32).collect();
@@ -173,5 +174,33 @@ fn what_is_not_a_number_stays_so() {
             attend(kernels, &scene, (&keys[..], &scene.values[..]), 0..4, from_ref(&span), false);
         assert!(out[..32].iter().all(|v| v.is_nan()), "the row of the NaN");
         assert!(out[32..].iter().all(|v| v.is_finite()), "the others");
+    }
+}
+
+/// A value that no number is big enough for, in positions that some rows do not see.
+#[test]
+fn what_a_row_does_not_see_does_not_touch_it() {
+    for kernels in levels() {
+        for (width, rows, positions) in [(8, 4, 2), (64, 11, 20), (80, 24, 140)] {
+            let mut scene = scene(width, rows, positions);
+            for (index, value) in scene.values.iter_mut().enumerate() {
+                let position = index / width;
+                if position + 1 == positions {
+                    *value = if index % 2 == 0 { f16::INFINITY } else { f16::NAN };
+                }
+            }
+            let keys = blocks(&scene.keys, width, f16::NAN);
+            let halves = (&keys[..], &scene.values[..]);
+            let whole = attend(kernels, &scene, halves, 0..rows, from_ref(&(0..positions)), false);
+            for row in 0..rows {
+                let alone = scene.visible[row];
+                let own = row..row + 1;
+                let seen = attend(kernels, &scene, halves, own, from_ref(&(0..alone)), false);
+                let found = &whole[row * width..(row + 1) * width];
+                assert_eq!(bits(found), bits(&seen), "{} row {row}", kernels.level());
+                let is_finite = found.iter().all(|value| value.is_finite());
+                assert_eq!(is_finite, alone < positions, "{} row {row}", kernels.level());
+            }
+        }
     }
 }
