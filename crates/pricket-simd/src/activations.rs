@@ -78,6 +78,8 @@ pub struct Activations {
     kind: ActKind,
     tokens: usize,
     cols: usize,
+    /// Columns that hold what was set, from the first one on.
+    columns_set: usize,
     single_runs: Vec<Run<1>>,
     tile_runs: Vec<Run<TILE>>,
     single_floats: Vec<f32>,
@@ -95,11 +97,20 @@ fn padded_floats(cols: usize) -> usize {
     cols.div_ceil(2) * 2
 }
 
+/// How many values there are.
+fn size(rows: usize, cols: usize) -> Result<usize, SimdError> {
+    rows.checked_mul(cols).ok_or(SimdError::SizeOverflow { rows, cols })
+}
+
 /// Makes a buffer hold at least `len` values.
-fn fit<T: Clone>(buffer: &mut Vec<T>, len: usize, value: T) {
-    if buffer.len() < len {
-        buffer.resize(len, value);
+fn fit<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> Result<(), SimdError> {
+    let more = len.saturating_sub(buffer.len());
+    let bytes = len.saturating_mul(size_of::<T>());
+    buffer.try_reserve(more).map_err(|_| SimdError::OutOfMemory { bytes })?;
+    if more > 0 {
+        buffer.resize(len, T::default());
     }
+    Ok(())
 }
 
 impl Activations {
@@ -111,6 +122,7 @@ impl Activations {
             kind: ActKind::F32,
             tokens: 0,
             cols: 0,
+            columns_set: 0,
             single_runs: Vec::with_capacity(runs),
             tile_runs: Vec::with_capacity(tiles.saturating_mul(runs)),
             single_floats: Vec::with_capacity(floats),
@@ -130,51 +142,57 @@ impl Activations {
         tokens: usize,
         cols: usize,
     ) -> Result<(), SimdError> {
+        let expected = size(tokens, cols)?;
+        SimdError::check_len("the activations", expected, x.len())?;
         self.begin(kind, tokens, cols)?;
         self.set_columns(kernels, 0, cols, x)
     }
 
     /// Makes room for `tokens` vectors of `cols` values of `kind`, which
-    /// [`set_columns`](Self::set_columns) then fills, some columns at a time, until all are set.
+    /// [`set_columns`](Self::set_columns) then fills, some columns at a time, from the first to the
+    /// last. Until all are set, no product takes them.
     pub fn begin(&mut self, kind: ActKind, tokens: usize, cols: usize) -> Result<(), SimdError> {
         if tokens == 0 || cols == 0 {
             return Err(SimdError::Empty { what: "a set of activations" });
         }
-        tokens.checked_mul(cols).ok_or(SimdError::SizeOverflow { rows: tokens, cols })?;
+        size(tokens, cols)?;
         if kind == ActKind::Q8 && !cols.is_multiple_of(32) {
             let (what, want) = ("the number of columns", "a multiple of 32");
             return Err(SimdError::ShapeUnsupported { what, found: cols, want });
         }
-        (self.kind, self.tokens, self.cols) = (kind, tokens, cols);
         let (runs, floats) = (padded_runs(cols), padded_floats(cols));
         let tiles = tokens.div_ceil(TILE);
         match (kind, tokens) {
             (ActKind::Q8, 1) => {
-                self.single_runs.resize(runs, Run::default());
+                fit(&mut self.single_runs, runs)?;
+                self.single_runs.truncate(runs);
                 self.single_runs.iter_mut().skip(cols / 32).for_each(|run| *run = Run::default());
             }
             (ActKind::Q8, _) => {
-                fit(&mut self.tile_runs, tiles * runs, Run::default());
+                fit(&mut self.tile_runs, size(tiles, runs)?)?;
                 for tile in self.tile_runs.chunks_exact_mut(runs).take(tiles) {
                     tile.iter_mut().skip(cols / 32).for_each(|run| *run = Run::default());
                 }
             }
             (ActKind::F32, 1) => {
-                self.single_floats.resize(floats, 0.0);
+                fit(&mut self.single_floats, floats)?;
+                self.single_floats.truncate(floats);
                 self.single_floats.iter_mut().skip(cols).for_each(|value| *value = 0.0);
             }
             (ActKind::F32, _) => {
-                fit(&mut self.tile_floats, tiles * floats, [0.0; TILE]);
+                fit(&mut self.tile_floats, size(tiles, floats)?)?;
                 for tile in self.tile_floats.chunks_exact_mut(floats).take(tiles) {
                     tile.iter_mut().skip(cols).for_each(|column| *column = [0.0; TILE]);
                 }
             }
         }
+        (self.kind, self.tokens, self.cols, self.columns_set) = (kind, tokens, cols, 0);
         Ok(())
     }
 
     /// Takes the columns from `first` on, `width` of them, of every vector: (tokens, width) in
-    /// `x`. Quantised activations take whole runs of 32 columns.
+    /// `x`. `first` is where the last call ended. Quantised activations take whole runs of 32
+    /// columns.
     pub fn set_columns(
         &mut self,
         kernels: &Kernels,
@@ -186,9 +204,10 @@ impl Activations {
         SimdError::check_len("the activations", expected, x.len())?;
         let end = first.saturating_add(width);
         SimdError::check_room("the vector", end, self.cols)?;
-        if self.kind == ActKind::Q8 && !(first.is_multiple_of(32) && width.is_multiple_of(32)) {
-            let (what, want) = ("a range of columns", "multiples of 32");
-            return Err(SimdError::ShapeUnsupported { what, found: first, want });
+        SimdError::check_len("the columns before these", first, self.columns_set)?;
+        if self.kind == ActKind::Q8 && !width.is_multiple_of(32) {
+            let (what, want) = ("the number of columns", "a multiple of 32");
+            return Err(SimdError::ShapeUnsupported { what, found: width, want });
         }
         if width == 0 {
             return Ok(());
@@ -227,6 +246,7 @@ impl Activations {
                 }
             }
         }
+        self.columns_set = end;
         Ok(())
     }
 
@@ -243,6 +263,11 @@ impl Activations {
     /// Values of each vector.
     pub fn cols(&self) -> usize {
         self.cols
+    }
+
+    /// Columns that were set since [`begin`](Self::begin).
+    pub(crate) fn columns_set(&self) -> usize {
+        self.columns_set
     }
 
     /// The one token's runs.

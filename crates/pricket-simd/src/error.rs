@@ -2,7 +2,8 @@
 
 use crate::{Format, Level};
 
-/// Why an operation on slices was refused. No operation writes its output when it returns one.
+/// Why an operation on slices was refused. No operation writes its output when it returns one; a
+/// list that it would refill is left empty.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimdError {
@@ -45,7 +46,10 @@ pub enum SimdError {
         cols: usize,
     },
     /// The system has no memory for a matrix.
-    #[error("no memory for {bytes} bytes of packed weights; use a smaller or more quantised model")]
+    #[error(
+        "no memory for a matrix of {bytes} bytes; use a smaller or more quantised model, or fewer \
+         tokens at once"
+    )]
     OutOfMemory {
         /// The bytes asked for.
         bytes: usize,

@@ -17,6 +17,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crossbeam_utils::CachePadded;
 use half::f16;
 
 use crate::activations::{Run, TILE, Tiles};
@@ -65,12 +66,13 @@ pub(crate) struct Table {
 pub struct Kernels {
     level: Level,
     table: Table,
-    matmuls: AtomicU64,
+    // On a line of its own: every product writes it, and all threads read what stands beside it.
+    matmuls: CachePadded<AtomicU64>,
 }
 
 impl Kernels {
     fn new(level: Level, table: Table) -> Self {
-        Self { level, table, matmuls: AtomicU64::new(0) }
+        Self { level, table, matmuls: CachePadded::new(AtomicU64::new(0)) }
     }
 
     /// The best kernels that this processor runs, or those that `PRICKET_SIMD` names. The choice

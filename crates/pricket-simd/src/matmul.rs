@@ -51,6 +51,7 @@ pub fn matmul(
         return Err(SimdError::ActivationKindMismatch { format: w.format(), want, found });
     }
     SimdError::check_len("each activation vector", w.cols(), act.cols())?;
+    SimdError::check_len("the columns set", act.cols(), act.columns_set())?;
     let panel = w.panel(groups)?;
     if panel.rows == 0 {
         return Ok(());

@@ -20,7 +20,8 @@ pub trait Job: Send + 'static {
     /// Does the work. Results stay in the job, which goes back to the caller.
     fn run(&mut self);
 
-    /// What the thread may do while it waits for its next job, asked when this one is done.
+    /// What the thread may do while it waits for its next job, asked when this one is done. A panic
+    /// here, or in what it gives, ends the looking ahead and nothing else.
     fn ahead(&self) -> Option<Lookahead> {
         None
     }
@@ -58,11 +59,16 @@ impl Lookahead {
         Self { what, place, step: 0 }
     }
 
-    /// Does the next step; false if there is nothing left.
+    /// What a job offers. A panic of its own is no offer: the job itself is done.
+    fn of(job: &impl Job) -> Option<Self> {
+        catch_unwind(AssertUnwindSafe(|| job.ahead())).ok().flatten()
+    }
+
+    /// Does the next step; false if there is nothing left, or if the step panicked.
     fn advance(&mut self) -> bool {
         let step = self.step;
         self.step += 1;
-        self.what.step(self.place, step)
+        catch_unwind(AssertUnwindSafe(|| self.what.step(self.place, step))).unwrap_or(false)
     }
 }
 
@@ -119,7 +125,7 @@ impl<J: Job> Pool<J> {
             Some(job) => catch_unwind(AssertUnwindSafe(|| job.run())).is_err(),
             None => false,
         };
-        let mut ahead = jobs.first().and_then(Job::ahead);
+        let mut ahead = jobs.first().and_then(Lookahead::of);
         for worker in self.workers.iter().take(count.saturating_sub(1)) {
             let reply = worker.receive(&mut ahead);
             panicked |= reply.panicked;

@@ -27,27 +27,31 @@ pub const ATTENTION_CHUNK: usize = 128;
 pub const KEY_BLOCK: usize = 16;
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for half::f16 {}
+    use super::{Attended, AttentionSpace, AttentionTile, Kernels, Range};
+
+    /// Nobody outside can name this, so nobody but [`Kernels::attend`] calls it.
+    pub trait Attending: Sized {
+        /// Runs the kernel for this element. The lengths are checked.
+        fn run(
+            kernels: &Kernels,
+            tile: &AttentionTile<'_, Self>,
+            span: Range<usize>,
+            space: &mut AttentionSpace,
+            state: &mut Attended<'_>,
+        );
+    }
 }
 
 /// What a KV cache stores: `f32` or [`half::f16`].
 pub trait KvElement:
-    Copy + Default + Send + Sync + std::fmt::Debug + 'static + sealed::Sealed
+    Copy + Default + Send + Sync + std::fmt::Debug + 'static + sealed::Attending
 {
-    /// Runs the kernel for this element. Called by [`Kernels::attend`] with checked lengths.
-    #[doc(hidden)]
-    fn run(
-        kernels: &Kernels,
-        tile: &AttentionTile<'_, Self>,
-        span: Range<usize>,
-        space: &mut AttentionSpace,
-        state: &mut Attended<'_>,
-    );
 }
 
-impl KvElement for f32 {
+impl KvElement for f32 {}
+impl KvElement for f16 {}
+
+impl sealed::Attending for f32 {
     fn run(
         kernels: &Kernels,
         tile: &AttentionTile<'_, Self>,
@@ -59,7 +63,7 @@ impl KvElement for f32 {
     }
 }
 
-impl KvElement for f16 {
+impl sealed::Attending for f16 {
     fn run(
         kernels: &Kernels,
         tile: &AttentionTile<'_, Self>,
@@ -189,9 +193,15 @@ impl Kernels {
     }
 
     /// Turns sums into averages: `state.sums` then is what attention gives.
+    ///
+    /// # Errors
+    /// [`SimdError::Empty`] where a row has attended to nothing, beside what lengths may be wrong.
     pub fn finish_attended(&self, state: &mut Attended<'_>, width: usize) -> Result<(), SimdError> {
         let sums = state.totals.len().saturating_mul(width);
         SimdError::check_len("the sums", sums, state.sums.len())?;
+        if state.totals.contains(&0.0) {
+            return Err(SimdError::Empty { what: "a row of attention" });
+        }
         if width > 0 {
             for (row, total) in state.sums.chunks_exact_mut(width).zip(&*state.totals) {
                 self.scale(row, 1.0 / total);

@@ -137,7 +137,7 @@ impl<J: Job> Mailbox<J> {
             };
             looks = 0;
             let panicked = catch_unwind(AssertUnwindSafe(|| job.run())).is_err();
-            ahead = job.ahead();
+            ahead = Lookahead::of(&job);
             self.reply.force_push(Reply { job, panicked });
             fence(Ordering::SeqCst);
             if self.caller_parked.load(Ordering::Relaxed) {

@@ -63,9 +63,13 @@ fn count(kernels: &Kernels, format: Format) -> usize {
     let mut space = AttentionSpace::with_width(cols);
     let mut attended = vec![0.0f32; cols];
     let mut best = Vec::with_capacity(40);
+    let mut part = vec![0.0f32; cols];
+    let mut halves = vec![f16::ZERO; cols];
     let region = Region::new(GLOBAL);
     for tokens in [20, 1, 7, 1, 20] {
         let x = &x[..tokens * cols];
+        act.begin(w.activation_kind(), tokens, cols).unwrap();
+        act.set_columns(kernels, 0, 64, &x[..64 * tokens]).unwrap();
         act.set(kernels, w.activation_kind(), x, tokens, cols).unwrap();
         matmul(kernels, &w, 0..3, &act, &mut out, rows).unwrap();
         w.row_into(7, &mut head).unwrap();
@@ -82,6 +86,15 @@ fn count(kernels: &Kernels, format: Format) -> usize {
         let (sums, peaks, totals) = (&mut attended[..], &mut [0.0][..], &mut [0.0][..]);
         let mut state = Attended { sums, peaks, totals };
         kernels.attend(&tile, 0..20, &mut space, &mut state).unwrap();
+        let (peaks, totals) = (&mut [0.0][..], &mut [0.0][..]);
+        let more = Attended { sums: &mut part, peaks, totals };
+        kernels.merge_attended(&mut state, &more, cols).unwrap();
+        kernels.finish_attended(&mut state, cols).unwrap();
+        kernels.silu_mul(&x[..cols], &x[..cols], &mut part).unwrap();
+        kernels.add_assign(&mut part, &x[..cols]).unwrap();
+        kernels.narrow(&x[..cols], &mut halves).unwrap();
+        kernels.fetch(&w, 1, 64, 4096);
+        kernels.fetch(&w, 7, usize::MAX, usize::MAX);
         kernels.softmax(&mut head).unwrap();
         kernels.top_k(&head, 40, &mut best).unwrap();
     }

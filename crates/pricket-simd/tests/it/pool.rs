@@ -79,6 +79,42 @@ fn a_panic_is_an_error_the_other_jobs_finish_and_the_pool_lives_on() {
     }
 }
 
+/// Panics in what it offers to do ahead, or in the first step of it.
+#[derive(Clone, Copy, PartialEq)]
+enum Careless {
+    Offering,
+    Stepping,
+}
+
+impl Job for Careless {
+    fn run(&mut self) {}
+
+    fn ahead(&self) -> Option<Lookahead> {
+        assert!(*self == Self::Stepping, "a careless offer");
+        Some(Lookahead::new(Arc::new(CarelessStep), 0))
+    }
+}
+
+struct CarelessStep;
+
+impl Ahead for CarelessStep {
+    fn step(&self, _place: usize, _step: usize) -> bool {
+        panic!("a careless step");
+    }
+}
+
+#[test]
+fn a_panic_while_looking_ahead_loses_no_job() {
+    for careless in [Careless::Offering, Careless::Stepping] {
+        let mut pool = Pool::new(3).unwrap();
+        let mut jobs = vec![careless; 3];
+        for _ in 0..100 {
+            pool.run(&mut jobs).unwrap();
+            assert_eq!(jobs.len(), 3);
+        }
+    }
+}
+
 /// Holds an `Arc` that the caller wants back.
 struct Reader {
     shared: Option<Arc<AtomicUsize>>,

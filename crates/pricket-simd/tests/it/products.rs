@@ -145,6 +145,61 @@ fn a_value_has_the_same_bits_alone_and_in_company() {
     }
 }
 
+/// Weights are opened for up to 256 tokens at once.
+#[test]
+fn a_value_has_the_same_bits_in_a_crowd() {
+    for kernels in levels() {
+        for format in [Format::F16, Format::Q4_1, Format::Q5_0, Format::Q8_0, Format::Q6K] {
+            let cols = columns(format)[0];
+            let case = Case::new(format, (19, cols), 530, Kind::Random, 9);
+            let whole = case.run(kernels, 530);
+            for (first, tokens) in [(0, 255), (0, 256), (0, 257), (255, 3), (511, 2), (0, 513)] {
+                let some = case.run_from(kernels, first, tokens);
+                let expected = &whole[first * 19..(first + tokens) * 19];
+                let level = kernels.level();
+                assert_eq!(bits(&some), bits(expected), "{level} {format} {first} {tokens}");
+            }
+        }
+    }
+}
+
+#[test]
+fn activations_set_piece_by_piece_are_those_set_at_once() {
+    for kernels in levels() {
+        for (format, pieces) in [
+            (Format::Q4_1, &[32, 64, 32, 160][..]),
+            (Format::Q6K, &[96, 32, 128]),
+            (Format::F32, &[1, 30, 2, 64]),
+            (Format::Bf16, &[7, 90]),
+        ] {
+            let cols = pieces.iter().sum();
+            for tokens in [1, 3, 16, 17, 40] {
+                let case = Case::new(format, (19, cols), tokens, Kind::Random, 10);
+                let kind = case.packed.activation_kind();
+                // Room that holds other values, from more tokens.
+                let mut act = Activations::with_capacity(0, 0);
+                act.set(kernels, kind, &vec![9.0; 50 * 512], 50, 512).unwrap();
+                act.begin(kind, tokens, cols).unwrap();
+                let (mut first, mut out) = (0, vec![0.0; tokens * 19]);
+                for width in pieces {
+                    let refused = matmul(kernels, &case.packed, 0..2, &act, &mut out, 19);
+                    refused.expect_err("not all columns are set");
+                    let columns = first..first + width;
+                    let rows = case.x.chunks(cols).take(tokens);
+                    let piece: Vec<f32> =
+                        rows.flat_map(|row| row[columns.clone()].to_vec()).collect();
+                    act.set_columns(kernels, first, *width, &piece).unwrap();
+                    act.set_columns(kernels, first, *width, &piece).expect_err("set already");
+                    first += width;
+                }
+                matmul(kernels, &case.packed, 0..2, &act, &mut out, 19).unwrap();
+                let whole = case.run(kernels, tokens);
+                assert_eq!(bits(&out), bits(&whole), "{} {format} {tokens}", kernels.level());
+            }
+        }
+    }
+}
+
 #[test]
 fn a_value_has_the_same_bits_however_groups_are_split_and_strided() {
     for kernels in levels() {

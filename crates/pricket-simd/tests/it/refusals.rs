@@ -84,6 +84,11 @@ fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
     assert!(matches!(run(&empty, 0..4, [0, 0, 0]), Err(SimdError::Empty { .. })));
     let inside = run(&good, ATTENTION_CHUNK - 1..ATTENTION_CHUNK, [8, 2, 2]);
     assert!(matches!(inside, Err(SimdError::ShapeUnsupported { .. })));
+    let nothing = k.finish_attended(
+        &mut Attended { sums: &mut [1.0; 4], peaks: &mut [0.0], totals: &mut [0.0] },
+        4,
+    );
+    assert!(matches!(nothing, Err(SimdError::Empty { .. })), "a row that attended to nothing");
     let far = AttentionTile { visible: &[usize::MAX; 2], width: usize::MAX, ..good };
     assert!(run(&far, 0..usize::MAX, [8, 2, 2]).is_err());
 }
@@ -165,6 +170,23 @@ fn activations_of_wrong_shapes_are_refused() {
     assert!(act.set(k, ActKind::F32, &[], 0, 64).is_err());
     assert!(act.set(k, ActKind::F32, &[], 64, 0).is_err());
     assert!(act.set(k, ActKind::F32, &[], usize::MAX, 2).is_err());
+    assert!(act.set(k, ActKind::F32, &[], usize::MAX / 2, 2).is_err());
+    assert!(act.begin(ActKind::F32, usize::MAX / 4, 2).is_err(), "no such memory");
+
+    // What was set stays as it was, and is multiplied as it was.
+    let w = PackedMatrix::pack(Format::F32, 1, 2, &[0, 0, 128, 63, 0, 0, 128, 63]).unwrap();
+    act.set(k, ActKind::F32, &[1.0, 2.0, 3.0, 4.0], 2, 2).unwrap();
+    assert!(act.set(k, ActKind::F32, &[0.0; 5], 3, 2).is_err());
+    assert!(act.set(k, ActKind::Q8, &[0.0; 6], 3, 2).is_err());
+    assert_eq!((act.kind(), act.tokens(), act.cols()), (ActKind::F32, 2, 2));
+    let mut out = [0.0; 2];
+    matmul(k, &w, 0..1, &act, &mut out, 1).unwrap();
+    assert_eq!(out, [3.0, 7.0]);
+    act.begin(ActKind::Q8, 2, 96).unwrap();
+    let error = act.set_columns(k, 0, 5, &[0.0; 10]).unwrap_err().to_string();
+    assert_eq!(error, "the number of columns is 5, but must be a multiple of 32");
+    assert!(act.set_columns(k, 32, 32, &[0.0; 64]).is_err(), "the first ones come first");
+    assert!(act.set_columns(k, 0, 128, &[0.0; 256]).is_err(), "so many there are not");
 }
 
 proptest! {

@@ -40,6 +40,7 @@ pub(crate) fn attend<
     state: &mut Attended<'_>,
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
+    const { assert!(WIDE <= ROWS_MAX && FEW <= ROWS_MAX) }
     let mut scores = [[0.0; ATTENTION_CHUNK]; ROWS_MAX];
     let rows = tile.visible.len();
     let mut first = 0;
