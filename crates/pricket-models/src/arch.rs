@@ -9,26 +9,28 @@ use crate::{HfConfig, ModelError};
 /// The architectures that a GGUF file may name.
 const GGUF_KNOWN: [&str; 1] = ["llama"];
 
-/// The families (`model_type`) that a `config.json` may name.
-const FAMILIES_KNOWN: [&str; 1] = ["llama"];
-
-/// The classes (`architectures`) that it may name.
-const CLASSES_KNOWN: [&str; 1] = ["LlamaForCausalLM"];
+/// What a `config.json` may name: families (`model_type`), each with the class (`architectures`)
+/// that runs. The family's other classes (bare encoders, reward models) have other heads.
+const FAMILIES: [(&str, &str); 1] = [("llama", "LlamaForCausalLM")];
 
 /// Whether a GGUF file of this architecture runs.
 pub(crate) fn runs_gguf(architecture: &str) -> bool {
     GGUF_KNOWN.contains(&architecture)
 }
 
-/// Refuses a checkpoint whose `model_type` does not run.
+/// Refuses a checkpoint whose `model_type` does not run, or whose class (the first of its
+/// `architectures`, where it names any) is not the one that does.
 ///
 /// # Errors
-/// [`ModelError::ArchitectureUnsupported`] lists the families that are known.
-pub(crate) fn check_family(model_type: &str) -> Result<(), ModelError> {
-    if FAMILIES_KNOWN.contains(&model_type) {
-        return Ok(());
+/// [`ModelError::ArchitectureUnsupported`] lists what is known.
+pub(crate) fn check(model_type: &str, class: Option<&str>) -> Result<(), ModelError> {
+    let Some((_, runs)) = FAMILIES.iter().find(|(family, _)| *family == model_type) else {
+        return Err(unsupported(model_type, &FAMILIES.map(|(family, _)| family)));
+    };
+    match class {
+        Some(other) if other != *runs => Err(unsupported(other, &[*runs])),
+        _ => Ok(()),
     }
-    Err(unsupported(model_type, &FAMILIES_KNOWN))
 }
 
 /// The blueprint of a GGUF file.
@@ -45,13 +47,10 @@ pub(crate) fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
 /// The blueprint of a folder with a `config.json`.
 ///
 /// # Errors
-/// [`ModelError::ArchitectureUnsupported`] lists the architectures that are known.
+/// As [`check`].
 pub(crate) fn from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
-    match (config.model_type.as_str(), config.architecture()) {
-        ("llama", None | Some("LlamaForCausalLM")) => llama::from_config(config),
-        ("llama", Some(other)) => Err(unsupported(other, &CLASSES_KNOWN)),
-        (other, _) => Err(unsupported(other, &FAMILIES_KNOWN)),
-    }
+    check(&config.model_type, config.architecture())?;
+    llama::from_config(config)
 }
 
 fn unsupported(name: &str, known: &[&str]) -> ModelError {

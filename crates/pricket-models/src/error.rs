@@ -149,7 +149,7 @@ pub enum ModelError {
         /// How many bytes the tensor has.
         bytes: u64,
     },
-    /// The model does not fit into memory.
+    /// The model, or the cache that was asked for, does not fit into memory.
     #[error("the model needs {need} of memory, but {have} are available")]
     MemoryExceeded {
         /// What it needs.
@@ -232,11 +232,16 @@ impl ModelError {
             | Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::LimitExceeded { .. }
             | Self::MemoryExceeded { .. }
-            | Self::ContextExceeded { .. } => ErrorKind::TooLarge,
-            Self::TokenOutOfVocabulary { .. }
-            | Self::Simd(SimdError::LevelUnknown { .. } | SimdError::LevelUnavailable { .. }) => {
-                ErrorKind::InvalidRequest
+            | Self::ContextExceeded { .. }
+            | Self::Simd(SimdError::OutOfMemory { .. } | SimdError::SizeOverflow { .. }) => {
+                ErrorKind::TooLarge
             }
+            Self::TokenOutOfVocabulary { .. }
+            | Self::Simd(
+                SimdError::LevelUnknown { .. }
+                | SimdError::LevelUnavailable { .. }
+                | SimdError::ThreadStart { .. },
+            ) => ErrorKind::InvalidRequest,
             Self::CacheSequencesExhausted { .. } => ErrorKind::Busy,
             Self::CacheSequenceUnknown
             | Self::CacheForeign
@@ -251,7 +256,7 @@ impl ModelError {
         }
     }
 
-    /// A stable name for programs.
+    /// A stable name for programs; the kernels' own (`simd_..`) where they refused.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Read { .. } => "model_unreadable",
@@ -280,7 +285,7 @@ impl ModelError {
             Self::BufferShared => "buffer_shared",
             Self::ShareIncomplete => "share_incomplete",
             Self::LoadPanicked => "load_panicked",
-            Self::Simd(_) => "kernel_failed",
+            Self::Simd(error) => error.code(),
             Self::Candle(_) => "candle_failed",
         }
     }

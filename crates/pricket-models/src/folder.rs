@@ -21,8 +21,9 @@ impl HfFolder {
         let json = Bytes::open(&file)?.read_all(CONFIG_BYTES_MAX)?;
         // The family first: what another family's config says would be refused for the wrong
         // reason.
-        if let Some(family) = ConfigHead::from_json(&file, &json)?.model_type {
-            arch::check_family(&family)?;
+        let head = ConfigHead::from_json(&file, &json)?;
+        if let Some(family) = &head.model_type {
+            arch::check(family, head.class())?;
         }
         let config = HfConfig::from_json(&file, &json)?;
         Ok(Self { path: path.to_owned(), config, tensors: Safetensors::open(path)? })

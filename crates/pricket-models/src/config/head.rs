@@ -13,6 +13,7 @@ use crate::tensor_source::Bytes;
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ConfigHead {
     pub(crate) model_type: Option<String>,
+    architectures: Option<Vec<String>>,
     #[serde(rename = "_name_or_path")]
     pub(crate) name: Option<String>,
     pub(crate) hidden_size: Option<u64>,
@@ -39,9 +40,16 @@ impl ConfigHead {
         match head.text_config {
             Some(text) => {
                 let model_type = head.model_type.or(text.model_type);
-                Ok(Self { model_type, name: head.name.or(text.name), text_config: None, ..*text })
+                let architectures = head.architectures.or(text.architectures);
+                let name = head.name.or(text.name);
+                Ok(Self { model_type, architectures, name, text_config: None, ..*text })
             }
             None => Ok(head),
         }
+    }
+
+    /// The class that the makers name first, such as `LlamaForCausalLM`.
+    pub(crate) fn class(&self) -> Option<&str> {
+        self.architectures.as_ref()?.first().map(String::as_str)
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     let config = ConfigHead::read(&path)?;
     let architecture = config
         .model_type
+        .clone()
         .ok_or_else(|| ModelError::Config { path, why: "`model_type` is missing".to_owned() })?;
     let mut histogram = Histogram::default();
     for tensor in files.tensors() {
@@ -39,7 +40,7 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
         format_version: None,
         files: files.paths().count() as u64,
         file_bytes: files.file_bytes(),
-        architecture_supported: arch::check_family(&architecture).is_ok(),
+        architecture_supported: arch::check(&architecture, config.class()).is_ok(),
         architecture,
         name: config.name.filter(|name| !name.is_empty()),
         parameters: total(&tensor_types, |entry| entry.parameters),

@@ -124,6 +124,39 @@ fn a_checkpoint_is_told_from_its_folder_or_its_weights() {
     assert_eq!(serde_json::from_value::<Inspection>(json).unwrap(), found);
 }
 
+/// `inspect` once looked at the family alone, and called a reward model of the family supported,
+/// which `open` then refused.
+#[test]
+fn inspect_and_open_agree_on_the_class_of_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(committed("models/tiny-llama")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let path = folder.path().join("config.json");
+    let config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for (classes, runs) in [
+        (serde_json::json!(["LlamaForCausalLM"]), true),
+        (serde_json::json!(["LlamaForSequenceClassification"]), false),
+        (serde_json::json!(["LlamaModel", "LlamaForCausalLM"]), false),
+        (serde_json::json!([]), true),
+        (serde_json::Value::Null, true),
+    ] {
+        let mut config = config.clone();
+        config["architectures"] = classes.clone();
+        fs::write(&path, config.to_string()).unwrap();
+        assert_eq!(inspect(folder.path()).unwrap().architecture_supported, runs, "{classes}");
+        match open(folder.path(), &OpenOptions::default(), &mut |_| ()) {
+            Ok(_) => assert!(runs, "{classes}"),
+            Err(error) => {
+                assert!(!runs, "{classes}: {error}");
+                assert_eq!(error.code(), "architecture_unsupported", "{classes}");
+                assert!(error.to_string().contains("known are: LlamaForCausalLM"), "{error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn every_checkpoint_of_the_fixtures_is_told() {
     let Some(models) = outside("PRICKET_FIXTURES", "shared/fixtures", "models") else { return };

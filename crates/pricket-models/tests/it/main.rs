@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod checkpoint_reading;
+mod errors;
 mod fixtures;
 mod gguf_reading;
 mod gguf_writer;
