@@ -34,10 +34,12 @@ mod correlation;
 mod error;
 mod one_or_many;
 mod byte_size;
+mod address;
 mod progress;
 mod suggestion;
 mod limits;
 
+pub use address::without_userinfo;
 pub use byte_size::{ByteSize, ByteSizeError};
 pub use capability::{Capabilities, Capability};
 pub use chunk::{CompletionChunk, FinishReason, TokenLogprob};

@@ -23,7 +23,8 @@ const BUILTIN: &str = include_str!("../data/models.json");
 static BUILTIN_CATALOG: LazyLock<ModelCatalog> =
     LazyLock::new(|| ModelCatalog::parse(BUILTIN).unwrap_or_default());
 
-/// What is known of models: facts with a source, and nothing where there is none. Cheap to clone.
+/// What is known of models: limits, abilities and dated prices, and nothing where nothing is known.
+/// Cheap to clone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ModelCatalog {
     data: Arc<Data>,
@@ -49,32 +50,36 @@ impl ModelCatalog {
     }
 
     /// Reads a catalog, `{"version": 1, "models": [...]}`. Errors: what does not fit the format, a
-    /// name twice.
+    /// model or a name twice.
     pub fn parse(json: &str) -> Result<Self, HubError> {
         Self::default().overlaid(json, "the given text")
     }
 
     /// Lays a text of the same format over this data: a model that is known by its provider and
-    /// name takes the fields that are given, and `null` takes one away; any other is added.
+    /// name takes the fields that are given, and `null` takes one away; any other is added. Errors:
+    /// as of [`parse`](Self::parse); a model that stands in the text twice is one.
     pub fn with_override(&self, json: &str) -> Result<Self, HubError> {
         self.overlaid(json, "the given text")
     }
 
-    /// The same from a file. Errors: it cannot be read, or is longer than 4 MiB.
+    /// The same from a file. Errors: it cannot be read, is longer than 4 MiB or no UTF-8.
     pub fn with_override_file(&self, path: impl AsRef<Path>) -> Result<Self, HubError> {
         let path = path.as_ref();
-        let unread = |source| HubError::io("read", path, source);
+        let unread = |source| HubError::CatalogUnread { path: path.to_path_buf(), source };
         let file = std::fs::File::open(path).map_err(unread)?;
-        let mut json = String::new();
-        file.take(CATALOG_BYTES_MAX + 1).read_to_string(&mut json).map_err(unread)?;
-        self.overlaid(&json, &path.display().to_string())
+        let mut json = Vec::new();
+        file.take(CATALOG_BYTES_MAX + 1).read_to_end(&mut json).map_err(unread)?;
+        self.overlaid(json, &path.display().to_string())
     }
 
-    fn overlaid(&self, json: &str, origin: &str) -> Result<Self, HubError> {
+    fn overlaid(&self, json: impl AsRef<[u8]>, origin: &str) -> Result<Self, HubError> {
+        let json = json.as_ref();
         let refuse = |reason| HubError::CatalogMalformed { origin: origin.to_owned(), reason };
+        // The length first: a longer file may have been cut within a character.
         if json.len() as u64 > CATALOG_BYTES_MAX {
             return Err(refuse(format!("it has more than {CATALOG_BYTES_MAX} bytes")));
         }
+        let json = std::str::from_utf8(json).map_err(|_| refuse("it is no UTF-8 text".into()))?;
         let rows = row::overlay(&self.data.rows, json).map_err(refuse)?;
         let models = row::models(&rows).map_err(refuse)?;
         let mut seen = HashSet::new();

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use pricket_core::without_userinfo;
 use serde::Deserialize;
 use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
@@ -12,7 +13,7 @@ use crate::digest::{Hash, Promise};
 use crate::limits::{
     CA_BUNDLE_BYTES_MAX, FILE_BYTES_MAX, FILES_MAX, LISTING_BYTES_MAX, REDIRECTS_MAX,
 };
-use crate::reference::check_file;
+use crate::reference::{check_file, clip};
 use crate::registry::is_sha256;
 use crate::settings::Settings;
 
@@ -160,7 +161,7 @@ impl<'a> Client<'a> {
                 None => return Ok(answer),
             }
         }
-        Err(unusable(url, url, "it redirects without end"))
+        Err(unusable(url, &shown(url), "it redirects without end"))
     }
 
     /// One request, no redirect. The token goes to the endpoint alone.
@@ -209,7 +210,7 @@ impl Facts {
 }
 
 fn trusting(path: &std::path::Path) -> Result<TlsConfig, HubError> {
-    let fail = |e| HubError::io("read the certificates in", path, e);
+    let fail = |source| HubError::CertificatesUnread { path: path.to_path_buf(), source };
     let mut pem = Vec::new();
     let file = std::fs::File::open(path).map_err(fail)?;
     file.take(CA_BUNDLE_BYTES_MAX).read_to_end(&mut pem).map_err(fail)?;
@@ -233,7 +234,7 @@ fn location(url: &str, answer: &Response) -> Result<Option<String>, HubError> {
         Some(origin) if to.starts_with('/') && !to.starts_with("//") => {
             Ok(Some(format!("{origin}{to}")))
         }
-        _ => Err(unusable(url, url, &format!("it redirects to `{to}`"))),
+        _ => Err(unusable(url, &shown(url), &format!("it redirects to `{}`", shown(to)))),
     }
 }
 
@@ -257,7 +258,7 @@ fn told(error: &ureq::Error) -> String {
         ureq::Error::Io(error) => error.to_string(),
         ureq::Error::Timeout(what) => format!("no answer in time ({what})"),
         ureq::Error::HostNotFound => "its name cannot be resolved".into(),
-        other => other.to_string(),
+        other => without_userinfo(&other.to_string()).into_owned(),
     }
 }
 
@@ -268,7 +269,13 @@ fn origin(url: &str) -> Option<String> {
 
 fn host(url: &str) -> String {
     let uri = url.parse::<Uri>().ok();
-    uri.and_then(|uri| uri.authority().map(|a| a.host().to_owned())).unwrap_or_else(|| url.into())
+    uri.and_then(|uri| uri.authority().map(|a| a.host().to_owned())).unwrap_or_else(|| shown(url))
+}
+
+/// What may be told of an address: who may see it is not said, and queries hold signatures.
+fn shown(url: &str) -> String {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    clip(&without_userinfo(url.get(..end).unwrap_or_default()))
 }
 
 fn is_hex(text: &str) -> bool {

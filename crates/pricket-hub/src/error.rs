@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use pricket_core::{ByteSize, ErrorReport};
 
 use crate::Source;
-use wording::{chained, did_you_mean, instead, quoted, room, told};
+use wording::{chained, did_you_mean, elsewhere, instead, quoted, room, told};
 
 /// What can go wrong when a name is resolved, fetched, listed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -80,11 +80,34 @@ pub enum HubError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A model that a provider runs elsewhere.
+    /// A file of model data that cannot be read.
+    #[error("cannot read the model data in {}: {source}", path.display())]
+    CatalogUnread {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file of certificates that cannot be read.
+    #[error("cannot read the certificates in {}: {source}", path.display())]
+    CertificatesUnread {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The user's own folder of models cannot be listed.
+    #[error("cannot list the models in {}: {source}", path.display())]
+    ModelsUnlisted {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A model that a provider runs elsewhere, or a name that is written as one.
     #[error(
-        "`{provider}/{model}` is a model that {provider} runs, and this build runs models of this \
-         machine only; {}",
-        instead(provider, model, *known)
+        "`{provider}/{model}` {}, and this build runs models of this machine only; {}",
+        elsewhere(provider, *known), instead(provider, model, *known)
     )]
     RemoteUnsupported {
         /// The provider.
@@ -296,7 +319,13 @@ impl HubError {
 
     /// Whether another source could do better: not where this machine or the caller is the cause.
     pub(crate) fn leaves_hope(&self) -> bool {
-        !matches!(self, Self::DiskFull { .. } | Self::Io { .. } | Self::Cancelled { .. })
+        !matches!(
+            self,
+            Self::DiskFull { .. }
+                | Self::Io { .. }
+                | Self::CertificatesUnread { .. }
+                | Self::Cancelled { .. }
+        )
     }
 
     /// An I/O failure, told as a full disk where it is one.

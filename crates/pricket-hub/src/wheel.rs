@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use pricket_core::ProgressStage;
+use pricket_core::{ProgressStage, without_userinfo};
 
 use crate::alias::Wheel;
 use crate::archive::unpack;
@@ -196,8 +196,8 @@ impl Staging {
         let text = String::from_utf8_lossy(&bytes);
         let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty()).rev();
         let error = lines().find_map(|line| line.strip_prefix("ERROR:"));
-        let words: String = error.or_else(|| lines().next())?.trim().chars().take(300).collect();
-        Some(words)
+        let words = without_userinfo(error.or_else(|| lines().next())?.trim());
+        Some(words.chars().take(300).collect())
     }
 }
 
@@ -221,6 +221,8 @@ fn only_wheel(dir: &Path) -> Option<PathBuf> {
     wheels.next().filter(|_| wheels.next().is_none())
 }
 
+/// A command as one would type it, but for what an index wants to know of its user.
 fn spoken(command: &[OsString]) -> String {
-    command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let words = command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>();
+    without_userinfo(&words.join(" ")).into_owned()
 }

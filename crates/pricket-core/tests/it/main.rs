@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod address;
 mod byte_size;
 mod capability;
 mod chunk;

@@ -44,8 +44,13 @@ pub(super) fn overlay(base: &[RowMap], json: &str) -> Result<Vec<RowMap>, String
     let mut rows = base.to_vec();
     let mut places: HashMap<_, _> =
         rows.iter().enumerate().map(|(at, row)| (model_key(row), at)).collect();
+    let mut seen = HashSet::new();
     for over in file.models {
-        let at = *places.entry(model_key(&over)).or_insert(rows.len());
+        let key = model_key(&over);
+        if !seen.insert(key.clone()) {
+            return Err(format!("{}: it stands here twice; make one row of it", described(&over)));
+        }
+        let at = *places.entry(key).or_insert(rows.len());
         match rows.get_mut(at) {
             Some(row) => row.extend(over),
             None => rows.push(over),

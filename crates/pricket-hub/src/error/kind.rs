@@ -36,7 +36,17 @@ impl HubError {
             | Self::WheelMalformed { .. }
             | Self::CatalogMalformed { .. } => ErrorKind::Malformed,
             Self::DiskFull { .. } => ErrorKind::TooLarge,
-            Self::Io { .. } => ErrorKind::Io,
+            Self::CatalogUnread { source, .. }
+            | Self::CertificatesUnread { source, .. }
+            | Self::ModelsUnlisted { source, .. }
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                ErrorKind::NotFound
+            }
+            Self::CatalogUnread { .. }
+            | Self::CertificatesUnread { .. }
+            | Self::ModelsUnlisted { .. }
+            | Self::Io { .. } => ErrorKind::Io,
             Self::SourcesExhausted { failures, .. } => {
                 failures.first().map_or(ErrorKind::NotFound, |(_, error)| error.kind())
             }
@@ -55,6 +65,9 @@ impl HubError {
             Self::RulesEndless { .. } => "rules_endless",
             Self::RuleTarget { source, .. } => source.code(),
             Self::CatalogMalformed { .. } => "model_data_malformed",
+            Self::CatalogUnread { .. } => "model_data_unreadable",
+            Self::CertificatesUnread { .. } => "certificates_unreadable",
+            Self::ModelsUnlisted { .. } => "models_unlisted",
             Self::RemoteUnsupported { .. } => "remote_unsupported",
             Self::PathMissing { .. } => "path_missing",
             Self::NotCached { .. } => "not_cached",

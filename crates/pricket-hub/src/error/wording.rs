@@ -7,8 +7,7 @@ use crate::Source;
 
 pub(super) fn did_you_mean(nearest: &[String]) -> String {
     if nearest.is_empty() {
-        "; `pricket models` shows the known names, and `hf:org/repo/file` or a path works too"
-            .into()
+        "; `hf:org/repo/file` or a path works too".into()
     } else {
         format!("; did you mean {}?", quoted(nearest))
     }
@@ -42,6 +41,15 @@ pub(super) fn told(failures: &[(Source, HubError)]) -> String {
 pub(super) fn chained(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(" -> ")
+}
+
+/// What a remote model is. Of a name that the model data does not have only its form is known.
+pub(super) fn elsewhere(provider: &str, known: bool) -> String {
+    if known {
+        format!("is a model that {provider} runs")
+    } else {
+        "begins with a provider of the model data".into()
+    }
 }
 
 /// What to write for a remote model.

@@ -183,7 +183,18 @@ fn an_override_lays_fields_over_rows_and_adds_rows() {
     assert_eq!(hub.resolve("my").unwrap().reference.to_string(), "me/mine");
     assert!(hub.catalog().find("openai/gpt-4o").is_some());
     let error = over.with_override_file(dir.path().join("none.json")).unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Io, "io"));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::NotFound, "model_data_unreadable"));
+    assert!(error.to_string().contains("none.json"), "{error}");
+    let error = over.with_override_file(dir.path()).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Io, "model_data_unreadable"));
+    // What is no text is malformed, and what is cut within a character is too long.
+    std::fs::write(&path, b"\xff\xfe").unwrap();
+    let error = over.with_override_file(&path).unwrap_err();
+    assert_eq!(error.code(), "model_data_malformed");
+    assert!(error.to_string().contains("UTF-8"), "{error}");
+    std::fs::write(&path, "\u{e9}".repeat((2 << 20) + 1)).unwrap();
+    let error = over.with_override_file(&path).unwrap_err();
+    assert!(error.to_string().contains("more than 4194304 bytes"), "{error}");
     std::fs::write(&path, vec![b' '; (4 << 20) + 1]).unwrap();
     let error = over.with_override_file(&path).unwrap_err();
     assert_eq!(error.code(), "model_data_malformed");
@@ -194,10 +205,13 @@ fn an_override_lays_fields_over_rows_and_adds_rows() {
 
 #[test]
 fn malformed_data_is_told_with_its_row() {
-    // The same row twice is one row with the fields of both.
-    let twice = catalog(r#"{"name": "a", "context_length": 7}, {"name": "A", "aliases": ["b"]}"#);
-    assert_eq!((twice.iter().count(), twice.find("b").unwrap().context_length), (1, Some(7)));
     for (models, part) in [
+        // A row that was pasted twice must not change the first one unseen.
+        (
+            r#"{"name": "a", "context_length": 7}, {"name": "A"}"#,
+            "the model `A`: it stands here twice",
+        ),
+        (r#"{"provider": "p", "name": "a"}, {"provider": "P", "name": "a"}"#, "twice"),
         (r#"{"name": "a"}, {"name": "b", "aliases": ["A"]}"#, "the name `A` is taken"),
         (r#"{"name": "a", "aliases": ["a"]}"#, "the name `a` is taken"),
         (r#"{"name": "a", "context": 5}"#, "the model `a`: unknown field `context`"),

@@ -78,9 +78,10 @@ fn redirects_without_end_and_to_elsewhere() {
         ("file:///etc/passwd", "redirects to"),
         ("//evil/x", "redirects to"),
         ("relative", "redirects to"),
+        ("ftp://me:pw@evil/x?key=pw", "redirects to `ftp://***@evil/x`"),
     ] {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let endpoint = format!("http://me:pw@{}", listener.local_addr().unwrap());
         let head = format!(
             "HTTP/1.1 307 X\r\nLocation: {to}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         );
@@ -97,6 +98,8 @@ fn redirects_without_end_and_to_elsewhere() {
         let error = refused(&hub, "hf:org/model/weights.gguf");
         assert_eq!(error.code, "remote_malformed", "{to}: {}", error.message);
         assert!(error.message.contains(says), "{to}: {}", error.message);
+        // Neither who asks nor a signature is told.
+        assert!(!error.message.contains("pw"), "{to}: {}", error.message);
     }
 }
 
