@@ -4,7 +4,7 @@ use pricket_core::{nearest_name, nearest_names};
 
 use crate::alias::{Alias, well_known};
 use crate::limits::RULES_MAX;
-use crate::reference::{check_file, check_repo, check_revision};
+use crate::reference::{check_file, check_repo, check_revision, clip};
 use crate::rule::CheckedRule;
 use crate::{HubError, ResolutionRule};
 
@@ -33,7 +33,8 @@ impl Registry {
         Self { aliases: Vec::new(), rules: Vec::new() }
     }
 
-    /// Adds an alias. Errors: a name that is taken, a malformed name, repository, file or hash.
+    /// Adds an alias. Errors: a name that is taken, which [`replace`](Self::replace) would take
+    /// over; a malformed name, repository, file or hash.
     pub fn try_register(&mut self, alias: Alias) -> Result<(), HubError> {
         self.try_register_all([alias])
     }
@@ -148,8 +149,8 @@ impl Registry {
         match alias.names().find(|name| self.get(name).is_some()) {
             None => Ok(()),
             Some(taken) => Err(HubError::AliasRefused {
-                name: alias.name.clone(),
-                reason: format!("the name `{taken}` is taken; use `replace` to take it over"),
+                name: clip(&alias.name),
+                reason: format!("the name `{}` is taken", clip(taken)),
             }),
         }
     }
@@ -160,12 +161,13 @@ fn has_name(alias: &Alias, name: &str) -> bool {
 }
 
 fn check(alias: &Alias) -> Result<(), HubError> {
-    let refuse = |reason: String| Err(HubError::AliasRefused { name: alias.name.clone(), reason });
+    let refuse = |reason: String| Err(HubError::AliasRefused { name: clip(&alias.name), reason });
     // Names become file names in the cache and arguments on a command line.
     let plain = |c: char| c.is_ascii_alphanumeric() || ":._-".contains(c);
     for name in alias.names() {
         let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
         if !begins || !name.chars().all(plain) || name.len() > 128 || name.starts_with("hf:") {
+            let name = clip(name);
             return refuse(format!("`{name}` is not made of letters, digits and `:._-`"));
         }
     }
@@ -178,7 +180,7 @@ fn check(alias: &Alias) -> Result<(), HubError> {
     if let Some(hash) = &alias.sha256
         && !is_sha256(hash)
     {
-        return refuse(format!("`{hash}` is no SHA-256 of 64 lower-case hex digits"));
+        return refuse(format!("`{}` is no SHA-256 of 64 lower-case hex digits", clip(hash)));
     }
     let Some(wheel) = &alias.wheel else { return Ok(()) };
     if alias.sha256.is_none() {
@@ -190,7 +192,8 @@ fn check(alias: &Alias) -> Result<(), HubError> {
     let version = |c: char| c.is_ascii_alphanumeric() || "._-=!+".contains(c);
     let package = wheel.requirement.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !package || !wheel.requirement.contains("==") || !wheel.requirement.chars().all(version) {
-        return refuse(format!("`{}` is not of the form `name==1.2.3`", wheel.requirement));
+        let requirement = clip(&wheel.requirement);
+        return refuse(format!("`{requirement}` is not of the form `name==1.2.3`"));
     }
     Ok(())
 }

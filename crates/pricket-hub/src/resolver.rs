@@ -97,47 +97,49 @@ impl<'a> Resolver<'a> {
         if name.len() > REFERENCE_BYTES_MAX || is_path {
             return Ok(None);
         }
-        let mut fitting: Vec<(&CheckedRule, String, Option<String>)> = Vec::new();
+        let mut fitting: Vec<(&CheckedRule, Result<String, HubError>, Option<String>)> = Vec::new();
         for rule in self.registry.checked_rules() {
             if let Some(target) = rule.target_for(name) {
-                let target = target?;
-                let unmet = rule.rule.conditions.iter().find_map(|c| self.unmet(c, &target));
+                let meant = target.as_deref().ok();
+                let unmet = rule.rule.conditions.iter().find_map(|c| self.unmet(c, meant));
                 fitting.push((rule, target, unmet));
             }
         }
-        let holding = || fitting.iter().filter(|(_, _, unmet)| unmet.is_none());
-        let highest = holding().map(|(rule, ..)| rule.rule.priority).max();
-        let mut targets: Vec<&String> = Vec::new();
-        for (rule, target, _) in holding() {
-            if Some(rule.rule.priority) == highest && !targets.contains(&target) {
-                targets.push(target);
-            }
-        }
-        if targets.len() > 1 {
-            let candidates = targets.into_iter().cloned().collect();
-            return Err(HubError::NameAmbiguous { name: clip(name), candidates });
-        }
-        let chosen = targets.first().copied().cloned();
+        let holding = fitting.iter().filter(|(_, _, unmet)| unmet.is_none());
+        let highest = holding.map(|(rule, ..)| rule.rule.priority).max();
+        let mut targets: Vec<String> = Vec::new();
         for (rule, target, unmet) in fitting {
             let verdict = match unmet {
                 Some(reason) => Verdict::Unmet { reason },
                 None if Some(rule.rule.priority) != highest => Verdict::Outranked,
-                None if target == name => Verdict::Kept,
-                None => Verdict::Used { target },
+                None => {
+                    // Only of a rule that is used does it matter that its target is too long.
+                    let target = target?;
+                    if !targets.contains(&target) {
+                        targets.push(target.clone());
+                    }
+                    if target == name { Verdict::Kept } else { Verdict::Used { target } }
+                }
             };
             steps.push(Step { name: name.to_owned(), rule: rule.rule.clone(), verdict });
         }
-        Ok(chosen.filter(|target| target != name))
+        if targets.len() > 1 {
+            return Err(HubError::NameAmbiguous { name: clip(name), candidates: targets });
+        }
+        Ok(targets.pop().filter(|target| target != name))
     }
 
-    /// Why a condition does not hold, if it does not.
-    fn unmet(&self, condition: &Condition, target: &str) -> Option<String> {
+    /// Why a condition does not hold, if it does not. `target` is `None` where it is too long.
+    fn unmet(&self, condition: &Condition, target: Option<&str>) -> Option<String> {
         match condition {
             Condition::Env(name) => (!(self.surroundings.is_set)(name))
                 .then(|| format!("the environment variable `{name}` is not set")),
             Condition::Feature(name) => (!self.surroundings.features.contains(name))
                 .then(|| format!("this program is built without the feature `{name}`")),
             Condition::Capability(capability) => {
+                let Some(target) = target else {
+                    return Some("its target is too long to be a model".to_owned());
+                };
                 let reference = self.fixed(target).ok().map(|(reference, _)| reference);
                 match reference.and_then(|reference| self.info(&reference)) {
                     Some(info) if info.capabilities.has(*capability) => None,
