@@ -6,9 +6,10 @@ use std::sync::Arc;
 use pricket_core::ProgressEvent;
 use pricket_stream::AsyncStream;
 
-use crate::inventory::{self, InstalledModel, Removed};
+use crate::inventory::{self, InstalledModel};
 use crate::locate::locate;
 use crate::progress::Reporter;
+use crate::removal::{self, Removed};
 use crate::resolver::Meaning;
 use crate::settings::{HubBuilder, Settings};
 use crate::{HubError, ModelCatalog, Registry, Resolution, fetch};
@@ -69,10 +70,12 @@ impl Hub {
         inventory::list(&self.settings)
     }
 
-    /// Takes a model away. Only files of the two caches are ever deleted, and of the hub's blobs
-    /// only those that no other snapshot shares.
+    /// Takes a model away. An alias or `hf:...` means what [`list`](Self::list) calls so, whatever
+    /// rules make of it elsewhere; any other name is resolved, and a path is one of the listing.
+    /// Only files of the two caches are ever deleted, and of the hub's blobs only those that no
+    /// other snapshot shares.
     pub fn remove(&self, name: &str) -> Result<Removed, HubError> {
-        inventory::remove(&self.settings, name)
+        removal::remove(&self.settings, name)
     }
 
     /// The aliases and rules that it knows.

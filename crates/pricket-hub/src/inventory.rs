@@ -1,4 +1,4 @@
-//! What is there, and taking it away: never a file outside the two caches.
+//! What is there: in the two caches, and in the user's own folder.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,14 +7,12 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{discard, discard_dir};
-use crate::limits::FILES_MAX;
-use crate::locate::{in_models_dir, locate};
+use crate::locate::in_models_dir;
 use crate::selection::{Selection, choose};
 use crate::settings::Settings;
 use crate::snapshot::{RepoCache, files_below};
 use crate::store::Store;
-use crate::{Alias, HubError, HubRef, ModelRef};
+use crate::{Alias, HubError, HubRef};
 
 /// Where an installed model's bytes came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,7 +30,8 @@ pub enum Origin {
 /// A model in one of the caches, or in the user's own folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledModel {
-    /// A name that resolves to it: its alias, else `hf:...`, else its path.
+    /// A name that resolves to it where no rule of the user says otherwise: its alias, else
+    /// `hf:...`, else its path. A removal takes it as it is, whatever the rules say.
     pub name: String,
     /// The file, or the folder of a model in several files.
     pub path: PathBuf,
@@ -45,25 +44,9 @@ pub struct InstalledModel {
     pub origin: Origin,
 }
 
-/// What a removal took away.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Removed {
-    /// What was asked for.
-    pub name: String,
-    /// The files that are gone.
-    pub paths: Vec<PathBuf>,
-    /// How many bytes that freed; a blob that another snapshot shares stays and counts nothing.
-    pub bytes: u64,
-}
-
 /// Everything in both caches and in the user's own folder, by name.
 pub(crate) fn list(settings: &Settings) -> Result<Vec<InstalledModel>, HubError> {
-    let mut models = Vec::new();
-    for alias in settings.registry.iter() {
-        if let Some(path) = Store::new(&settings.own_cache, alias).find(alias) {
-            models.extend(describe(alias.name.clone(), path, Origin::Wheel));
-        }
-    }
+    let mut models = out_of_wheels(settings)?;
     for folder in folders(&settings.hub_cache)? {
         let Some(repo) = folder.strip_prefix("models--").map(|repo| repo.replace("--", "/")) else {
             continue;
@@ -83,12 +66,35 @@ pub(crate) fn list(settings: &Settings) -> Result<Vec<InstalledModel>, HubError>
     Ok(models)
 }
 
+/// The files of our own cache: by their aliases, and those that no alias claims by their paths.
+fn out_of_wheels(settings: &Settings) -> Result<Vec<InstalledModel>, HubError> {
+    let (mut models, mut claimed) = (Vec::new(), HashSet::new());
+    for alias in settings.registry.iter() {
+        if let Some(path) = Store::new(&settings.own_cache, alias).find(alias) {
+            models.extend(describe(alias.name.clone(), path.clone(), Origin::Wheel));
+            claimed.insert(path);
+        }
+    }
+    let root = Store::models(&settings.own_cache);
+    for folder in folders(&root)? {
+        let files = fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+        let paths = files.map(|file| file.path()).filter(|path| path.is_file());
+        let ggufs = paths.filter(|path| path.extension().is_some_and(is_gguf));
+        for path in ggufs.filter(|path| !claimed.contains(path)) {
+            models.extend(describe(path.display().to_string(), path, Origin::Wheel));
+        }
+    }
+    Ok(models)
+}
+
 /// The GGUF files that lie in the user's own folder.
 fn in_folder(settings: &Settings, folder: &Path) -> Result<Vec<InstalledModel>, HubError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(HubError::io("list", folder, e)),
+        Err(source) => {
+            return Err(HubError::ModelsUnlisted { path: folder.to_path_buf(), source });
+        }
     };
     let files = entries.flatten().map(|entry| entry.path());
     let models = files.filter(|path| path.is_file() && path.extension().is_some_and(is_gguf));
@@ -159,105 +165,4 @@ fn folders(dir: &Path) -> Result<Vec<String>, HubError> {
     // Links to folders are not followed: a cache has none.
     let folders = entries.flatten().filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
     Ok(folders.filter_map(|entry| entry.file_name().into_string().ok()).collect())
-}
-
-/// Takes a model away from every cache that has it.
-pub(crate) fn remove(settings: &Settings, name: &str) -> Result<Removed, HubError> {
-    let reference = settings.meaning(name)?.reference;
-    let mut removed = Removed { name: name.to_owned(), paths: Vec::new(), bytes: 0 };
-    let wanted = match &reference {
-        ModelRef::Path(path) => return Err(HubError::OutsideCache { path: path.clone() }),
-        ModelRef::Remote { .. } => return Err(HubError::NotInstalled { name: name.to_owned() }),
-        ModelRef::Hub(wanted) => wanted.clone(),
-        ModelRef::Alias(alias) => {
-            let store = Store::new(&settings.own_cache, alias);
-            if let Some(path) = store.find(alias) {
-                if !is_inside(&store.dir(), &Store::models(&settings.own_cache)) {
-                    return Err(HubError::OutsideCache { path });
-                }
-                removed.bytes += len(&path);
-                discard_dir(&store.dir())?;
-                removed.paths.push(path);
-            }
-            HubRef::from(alias)
-        }
-    };
-    let cache = RepoCache::new(&settings.hub_cache, &wanted.repo);
-    if let Some(found) = cache.find(&wanted)? {
-        remove_snapshot_files(settings, &cache, &found, &mut removed)?;
-    }
-    if !removed.paths.is_empty() {
-        return Ok(removed);
-    }
-    match locate(settings, &reference)? {
-        // Found in the folder of `PRICKET_MODELS`, which is the user's own.
-        Some(path) => Err(HubError::OutsideCache { path }),
-        None => Err(HubError::NotInstalled { name: name.to_owned() }),
-    }
-}
-
-/// Deletes the links of a file or folder, then the blobs that no link is left for.
-fn remove_snapshot_files(
-    settings: &Settings,
-    cache: &RepoCache,
-    found: &Path,
-    removed: &mut Removed,
-) -> Result<(), HubError> {
-    let pointers: Vec<PathBuf> = if found.is_dir() {
-        files_below(found).into_iter().map(|file| found.join(file)).collect()
-    } else {
-        vec![found.to_path_buf()]
-    };
-    let mut blobs = Vec::new();
-    for pointer in &pointers {
-        // The folders on the way must be the cache's own, whatever a link in it says.
-        let Some(parent) = pointer.parent() else { continue };
-        if !is_inside(parent, &settings.hub_cache) {
-            return Err(HubError::OutsideCache { path: pointer.clone() });
-        }
-        let is_link = pointer.is_symlink();
-        let blob = pointer.canonicalize().ok();
-        let bytes = if is_link { 0 } else { len(pointer) };
-        discard(pointer)?;
-        removed.bytes += bytes;
-        removed.paths.push(pointer.clone());
-        blobs.extend(blob.filter(|_| is_link));
-    }
-    if found.is_dir() {
-        discard_dir(found)?;
-    }
-    // Where not every link can be looked at, every blob stays.
-    let Some(shared) = linked_blobs(cache) else { return Ok(()) };
-    let own = cache.dir().join("blobs");
-    for blob in blobs {
-        // A link that led elsewhere is gone; what it led to is not ours.
-        let ours = blob.parent().is_some_and(|parent| is_inside(parent, &own));
-        if ours && !shared.contains(&blob) {
-            removed.bytes += len(&blob);
-            discard(&blob)?;
-            removed.paths.push(blob);
-        }
-    }
-    Ok(())
-}
-
-/// The blobs that the snapshots of a repository still point to; `None` where they are too many.
-fn linked_blobs(cache: &RepoCache) -> Option<HashSet<PathBuf>> {
-    let snapshots = cache.dir().join("snapshots");
-    let files = files_below(&snapshots);
-    let all = files.len() < FILES_MAX;
-    let blobs = files.into_iter().filter_map(|file| snapshots.join(file).canonicalize().ok());
-    all.then(|| blobs.collect())
-}
-
-/// Whether a folder lies in another once every link on the way is followed.
-fn is_inside(path: &Path, root: &Path) -> bool {
-    match (path.canonicalize(), root.canonicalize()) {
-        (Ok(path), Ok(root)) => path.starts_with(root),
-        _ => false,
-    }
-}
-
-fn len(path: &Path) -> u64 {
-    path.metadata().map_or(0, |metadata| metadata.len())
 }

