@@ -8,6 +8,10 @@ pub trait CausalLm: Send {
     fn spec(&self) -> &ModelSpec;
 
     /// An empty cache for `sequences_max` sequences of at most `tokens_max` tokens each.
+    ///
+    /// # Errors
+    /// [`ModelError::MemoryExceeded`] where our own backend finds that the system would not give
+    /// what one sequence of so many tokens takes.
     fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError>;
 
     /// Runs every token of the batch, adds its keys and values to the cache, and writes the rows of

@@ -12,6 +12,7 @@ mod coming;
 mod forward;
 mod kv;
 mod places;
+mod room;
 mod row_pass;
 mod rows;
 mod space;
@@ -30,6 +31,7 @@ pub use kv::KvFormat;
 pub(crate) use weights::{DecoderWeights, load_vector, load_weights};
 
 use kv::CpuKv;
+use room::Room;
 use rows::RowBuffers;
 use work::Work;
 
@@ -44,6 +46,8 @@ pub(crate) struct Decoder {
     #[expect(clippy::vec_box, reason = "what moves to a worker and back is the pointer")]
     works: Vec<Box<Work>>,
     rows: RowBuffers,
+    /// What the buffers were laid out for.
+    room: Room,
 }
 
 impl fmt::Debug for Decoder {
@@ -69,7 +73,7 @@ impl Decoder {
             .map(|index| Box::new(Work::new(Arc::clone(&weights), index, pool.threads())))
             .collect();
         let rows = RowBuffers::new(&weights.blueprint);
-        Ok(Self { spec, weights, kv_format, pool, works, rows })
+        Ok(Self { spec, weights, kv_format, pool, works, rows, room: Room::default() })
     }
 
     /// The instruction set that the kernels use.
@@ -84,7 +88,7 @@ impl CausalLm for Decoder {
     }
 
     fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError> {
-        let kv = CpuKv::new(&self.weights.blueprint, self.kv_format, sequences_max, tokens_max);
+        let kv = CpuKv::new(&self.weights.blueprint, self.kv_format, sequences_max, tokens_max)?;
         Ok(KvCache::new(sequences_max, tokens_max, Box::new(kv)))
     }
 

@@ -1,14 +1,24 @@
-//! A decode step of our own forward pass allocates nothing, on one thread and on two.
+//! A decode step of our own forward pass allocates nothing, on one thread and on two, however deep
+//! its sequences are and however many join.
 //!
 //! A binary of its own, because it replaces the global allocator by one that counts.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[allow(dead_code, reason = "other tests write stranger files")]
+#[path = "it/gguf_writer.rs"]
+mod gguf_writer;
+#[allow(dead_code, reason = "other tests spoil the model")]
+#[path = "hostile/runnable.rs"]
+mod runnable;
 
 use std::alloc::System;
 use std::path::Path;
 
 use pricket_models::{Batch, CausalLm, Logits, LogitsWanted, OpenOptions, open};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+use gguf_writer::File;
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -42,6 +52,33 @@ fn decode_allocations(path: &Path, threads: usize, sequences: usize, steps: usiz
     let region = Region::new(GLOBAL);
     for _ in 0..steps {
         step(&mut *model);
+    }
+    let change = region.change();
+    change.allocations + change.reallocations
+}
+
+/// Steps of one token for one sequence, then for two, and so on to `sequences`, after a prompt of
+/// one token each: the first time that so many tokens go through the pass.
+fn joining_allocations(path: &Path, threads: usize, sequences: usize) -> usize {
+    let options = OpenOptions { threads: Some(threads), ..OpenOptions::default() };
+    let mut model = open(path, &options, &mut |_| ()).unwrap().model;
+    let vocab = model.spec().vocab_size;
+    let mut cache = model.new_cache(sequences, 2 + sequences).unwrap();
+    let sequences: Vec<_> = (0..sequences).map(|_| cache.open_sequence().unwrap()).collect();
+    let mut batch = Batch::with_capacity(sequences.len(), sequences.len());
+    let mut logits = Logits::with_capacity(sequences.len(), vocab);
+    for sequence in &sequences {
+        batch.clear();
+        batch.push(*sequence, 0, &[1], LogitsWanted::Last);
+        model.forward(&batch, &mut cache, &mut logits).unwrap();
+    }
+    let region = Region::new(GLOBAL);
+    for step in 0..sequences.len() {
+        batch.clear();
+        for (index, sequence) in sequences.iter().take(step + 1).enumerate() {
+            batch.push(*sequence, 1 + step - index, &[2], LogitsWanted::Last);
+        }
+        model.forward(&batch, &mut cache, &mut logits).unwrap();
     }
     let change = region.change();
     change.allocations + change.reallocations
@@ -89,11 +126,33 @@ fn deep_and_narrow() -> tempfile::TempDir {
     folder
 }
 
+/// A model whose every matrix is `Q8_0`, so that activations are laid out in blocks.
+fn quantised() -> tempfile::TempDir {
+    const Q8_0: u32 = 8;
+    let file = File::llama().with(|file| {
+        let mut end = 0;
+        for tensor in &mut file.tensors {
+            let values: u64 = tensor.axes.iter().product();
+            tensor.offset = end;
+            end += if tensor.axes.len() == 2 {
+                tensor.kind = Q8_0;
+                (values / 32 * 34).next_multiple_of(32)
+            } else {
+                4 * values
+            };
+        }
+        file.data = vec![0; end as usize];
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("model.gguf"), file.bytes()).unwrap();
+    folder
+}
+
 #[test]
 fn a_decode_step_allocates_nothing() {
     // One test, so that no other thread of this process allocates beside it.
     let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models/tiny-llama");
-    let deep = deep_and_narrow();
+    let (deep, quantised) = (deep_and_narrow(), quantised());
     for threads in [1, 2] {
         for sequences in [1, 3] {
             let count = decode_allocations(&tiny, threads, sequences, 100);
@@ -101,6 +160,16 @@ fn a_decode_step_allocates_nothing() {
             // Past the chunks of positions that attention is computed in.
             let count = decode_allocations(deep.path(), threads, sequences, 900);
             assert_eq!(count, 0, "a deep context, {threads} threads, {sequences} sequences");
+        }
+    }
+    for threads in [1, 2, 5] {
+        // Past the sixteen tokens of a kernel's tile, and, on two threads, past the 32 from which on
+        // each thread takes a tile of its own.
+        for sequences in [3, 40] {
+            for path in [&tiny, deep.path(), quantised.path()] {
+                let count = joining_allocations(path, threads, sequences);
+                assert_eq!(count, 0, "{sequences} sequences join, {threads} threads, {path:?}");
+            }
         }
     }
 }

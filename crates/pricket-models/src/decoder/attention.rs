@@ -12,14 +12,15 @@ use super::weights::DecoderWeights;
 use crate::ModelError;
 use crate::blueprint::Blueprint;
 
-pub(crate) use pieces::{attend_share, merge_shares};
+use pieces::PIECE_ROWS_MAX;
+pub(crate) use pieces::{attend_share, decode_room, merge_shares};
 
 /// The most rows of queries of a tile that attend together: their sums stay in the first-level
 /// cache.
 const TILE_ROWS_MAX: usize = 64;
 
-/// Buffers of attention; they grow to the largest tile seen.
-#[derive(Debug, Default)]
+/// Buffers of attention. They hold the most rows that attend together, so they never grow.
+#[derive(Debug)]
 pub(crate) struct HeadSpace {
     space: AttentionSpace,
     /// (rows, head dim)
@@ -29,7 +30,7 @@ pub(crate) struct HeadSpace {
 }
 
 /// What rows have attended to so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct RowStates {
     /// (rows, head dim)
     sums: Vec<f32>,
@@ -38,6 +39,15 @@ struct RowStates {
 }
 
 impl RowStates {
+    /// Room for `rows` rows of `width`.
+    fn with_capacity(rows: usize, width: usize) -> Self {
+        Self {
+            sums: Vec::with_capacity(rows * width),
+            peaks: Vec::with_capacity(rows),
+            totals: Vec::with_capacity(rows),
+        }
+    }
+
     /// Makes room for `rows` rows of `width` that have attended to nothing.
     fn fit(&mut self, rows: usize, width: usize) {
         self.sums.resize(rows * width, 0.0);
@@ -52,6 +62,17 @@ impl RowStates {
 }
 
 impl HeadSpace {
+    pub(crate) fn new(b: &Blueprint) -> Self {
+        // A token's rows attend together, however many they are.
+        let rows = TILE_ROWS_MAX.max(PIECE_ROWS_MAX).max(b.heads / b.kv_heads);
+        Self {
+            space: AttentionSpace::with_width(b.head_dim),
+            queries: Vec::with_capacity(rows * b.head_dim),
+            visible: Vec::with_capacity(rows),
+            state: RowStates::with_capacity(rows, b.head_dim),
+        }
+    }
+
     /// Gathers the rows of a key-value head: of each token, the query heads that share it.
     /// Grouped-query attention (Ainslie et al. 2023): consecutive query heads share one.
     fn gather(&mut self, b: &Blueprint, kv_head: usize, places: &[Place], qkv: &[f32]) {

@@ -15,9 +15,25 @@ use crate::{Batch, Logits, ModelError};
 /// weight once each for a few tokens; the kernels' own tile is 16 tokens wide.
 const TILE_TOKENS_MIN: usize = 16;
 
-/// The most tokens of a tile: its widest buffer (256 rows of a 14,336 wide feed-forward layer) then
-/// is 15 MB.
+/// The most tokens of a tile: its widest buffer, what the feed-forward layer's way back reads, then
+/// is 15 MB of floats or 6 MB of blocks where that layer is 14,336 wide.
 const TILE_TOKENS_MAX: usize = 256;
+
+/// Whether a pass of `tokens` goes by tiles, one for each thread, or by rows.
+pub(super) fn in_tiles(tokens: usize, threads: usize) -> bool {
+    threads == 1 || tokens >= TILE_TOKENS_MIN * threads
+}
+
+/// The most tokens of a thread's tile in a pass of up to `tokens`.
+pub(super) fn tile_tokens(tokens: usize, threads: usize) -> usize {
+    let tile = 2 * tokens.div_ceil(2 * threads);
+    if in_tiles(tokens, threads) { tile.min(tokens).min(TILE_TOKENS_MAX) } else { 0 }
+}
+
+/// The most tokens that go by rows in a pass of up to `tokens`.
+pub(super) fn row_tokens(tokens: usize, threads: usize) -> usize {
+    if threads == 1 { 0 } else { tokens.min(TILE_TOKENS_MIN * threads - 1) }
+}
 
 impl Decoder {
     /// Runs a batch that was checked. What it adds to the cache counts once the caller commits it.
@@ -27,16 +43,21 @@ impl Decoder {
         kv: &mut CpuKv,
         logits: &mut Logits,
     ) -> Result<(), ModelError> {
+        if self.works.len() != self.pool.threads() {
+            // Shares that nobody computes would be missing from the sums without a word.
+            return Err(ModelError::BufferShared);
+        }
         for work in &mut self.works {
             work.reset();
         }
+        self.lay_out(kv)?;
         for entry in batch.entries() {
             kv.touch(entry.sequence.slot(), entry.start + entry.len);
         }
-        let threads = self.pool.threads();
+        let threads = self.works.len();
         let tokens = batch.tokens().len();
         self.rows.x.clear();
-        if threads == 1 || tokens >= TILE_TOKENS_MIN * threads {
+        if in_tiles(tokens, threads) {
             let chunk = TILE_TOKENS_MAX * threads;
             for start in (0..tokens).step_by(chunk) {
                 self.pass_tiles(batch, start..tokens.min(start + chunk), kv)?;
@@ -127,11 +148,16 @@ impl Decoder {
         for work in &mut self.works {
             work.task = task;
         }
-        self.pool.run(&mut self.works)?;
-        for work in &mut self.works {
-            std::mem::replace(&mut work.result, Ok(()))?;
+        let ran = self.pool.run(&mut self.works).map_err(ModelError::from);
+        let ran = ran.and_then(|()| {
+            let mut results = self.works.iter_mut().map(|work| &mut work.result);
+            results.try_for_each(|result| std::mem::replace(result, Ok(())))
+        });
+        if ran.is_err() {
+            // A job that panicked keeps what it read, and the cache could not be released.
+            self.works.iter_mut().for_each(|work| work.reset());
         }
-        Ok(())
+        ran
     }
 
     /// Widths of a row of queries, keys and values: all, queries, keys.

@@ -2,17 +2,21 @@
 //!
 //! A layer is an `Arc` that the workers clone to read and give back at the join; between two joins
 //! the pass is its sole owner and writes. A slot's memory is reserved for the whole context at once
-//! and costs nothing until it is touched: the system hands out zero pages.
+//! and costs nothing until it is touched: the system hands out zero pages. Whether it would is asked
+//! when the cache is made, because a refusal in the middle of a pass ends the whole process.
+
+mod plane;
 
 use std::any::Any;
 use std::sync::Arc;
 
-use half::f16;
-use half::slice::HalfBitsSliceExt;
 use pricket_simd::{KEY_BLOCK, Kernels};
 
 use crate::blueprint::Blueprint;
-use crate::{KvStorage, ModelError};
+use crate::{KvStorage, ModelError, memory};
+
+pub(crate) use plane::HeadView;
+use plane::Plane;
 
 /// How keys and values are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,23 +29,6 @@ pub enum KvFormat {
     F32,
     /// 16-bit floats: half the memory.
     F16,
-}
-
-/// Values of a key that are narrowed at once.
-const NARROWED: usize = 64;
-
-/// One of keys or values of one slot: (kv heads, positions, head dim), keys in blocks.
-#[derive(Debug)]
-enum Plane {
-    F16(Vec<u16>),
-    F32(Vec<f32>),
-}
-
-/// What attention reads: one head.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum HeadView<'a> {
-    F16(&'a [f16]),
-    F32(&'a [f32]),
 }
 
 #[derive(Debug)]
@@ -57,7 +44,8 @@ pub(crate) struct KvLayer {
     format: KvFormat,
     kv_heads: usize,
     head_dim: usize,
-    tokens_max: usize,
+    /// Numbers of one head: whole blocks of positions.
+    head_len: usize,
 }
 
 /// The storage of our own backend.
@@ -66,81 +54,7 @@ pub(crate) struct CpuKv {
     layers: Vec<Arc<KvLayer>>,
     /// Positions touched, by slot.
     touched: Vec<usize>,
-}
-
-impl Plane {
-    fn new(format: KvFormat, len: usize) -> Self {
-        match format {
-            KvFormat::F32 => Self::F32(vec![0.0; len]),
-            KvFormat::Auto | KvFormat::F16 => Self::F16(vec![0; len]),
-        }
-    }
-
-    /// Writes a position's value: one row of a head that begins at `head`.
-    fn write_value(
-        &mut self,
-        kernels: &Kernels,
-        head: usize,
-        position: usize,
-        values: &[f32],
-    ) -> Result<(), ModelError> {
-        let at = head + position * values.len();
-        let end = at + values.len();
-        match self {
-            Self::F16(bits) => {
-                if let Some(out) = bits.get_mut(at..end) {
-                    kernels.narrow(values, out.reinterpret_cast_mut())?;
-                }
-            }
-            Self::F32(floats) => {
-                if let Some(out) = floats.get_mut(at..end) {
-                    out.copy_from_slice(values);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes a position's key into its place in the blocks of a head that begins at `head`.
-    fn write_key(
-        &mut self,
-        kernels: &Kernels,
-        head: usize,
-        position: usize,
-        values: &[f32],
-    ) -> Result<(), ModelError> {
-        let block = head + position / KEY_BLOCK * KEY_BLOCK * values.len();
-        let places = block + position % KEY_BLOCK..block + KEY_BLOCK * values.len();
-        match self {
-            Self::F16(bits) => {
-                let mut places =
-                    bits.get_mut(places).unwrap_or(&mut []).iter_mut().step_by(KEY_BLOCK);
-                for values in values.chunks(NARROWED) {
-                    let mut narrowed = [f16::ZERO; NARROWED];
-                    kernels.narrow(values, narrowed.get_mut(..values.len()).unwrap_or(&mut []))?;
-                    for (value, place) in narrowed.iter().zip(places.by_ref().take(values.len())) {
-                        *place = value.to_bits();
-                    }
-                }
-            }
-            Self::F32(floats) => {
-                let places = floats.get_mut(places).unwrap_or(&mut []).iter_mut();
-                for (place, value) in places.step_by(KEY_BLOCK).zip(values) {
-                    *place = *value;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn view(&self, at: usize, len: usize) -> HeadView<'_> {
-        match self {
-            Self::F16(bits) => {
-                HeadView::F16(bits.get(at..at + len).unwrap_or(&[]).reinterpret_cast())
-            }
-            Self::F32(floats) => HeadView::F32(floats.get(at..at + len).unwrap_or(&[])),
-        }
-    }
+    tokens_max: usize,
 }
 
 impl KvLayer {
@@ -153,15 +67,18 @@ impl KvLayer {
         keys: &[f32],
         values: &[f32],
     ) -> Result<(), ModelError> {
-        let (format, dim, head_len) = (self.format, self.head_dim, self.head_len());
+        let (format, dim, head_len) = (self.format, self.head_dim, self.head_len);
         let len = self.kv_heads * head_len;
         let Some(slot) = self.slots.get_mut(slot) else {
             return Err(ModelError::CacheSequenceUnknown);
         };
-        let planes = slot.get_or_insert_with(|| SlotPlanes {
-            keys: Plane::new(format, len),
-            values: Plane::new(format, len),
-        });
+        let planes = match slot {
+            Some(planes) => planes,
+            None => slot.insert(SlotPlanes {
+                keys: Plane::new(format, len)?,
+                values: Plane::new(format, len)?,
+            }),
+        };
         let heads = keys.chunks_exact(dim).zip(values.chunks_exact(dim)).enumerate();
         for (head, (key, value)) in heads {
             planes.keys.write_key(kernels, head * head_len, position, key)?;
@@ -174,7 +91,7 @@ impl KvLayer {
     /// [`KEY_BLOCK`] positions, (head dim, `KEY_BLOCK`) each, values (positions, head dim). Empty
     /// where nothing was written.
     pub(crate) fn head(&self, slot: usize, kv_head: usize) -> (HeadView<'_>, HeadView<'_>) {
-        let len = self.head_len();
+        let len = self.head_len;
         match self.slots.get(slot).and_then(Option::as_ref) {
             Some(planes) => {
                 (planes.keys.view(kv_head * len, len), planes.values.view(kv_head * len, len))
@@ -182,34 +99,50 @@ impl KvLayer {
             None => (HeadView::F32(&[]), HeadView::F32(&[])),
         }
     }
-
-    /// Positions that a sequence has room for.
-    pub(crate) fn tokens_max(&self) -> usize {
-        self.tokens_max
-    }
-
-    /// Numbers of one head: whole blocks of positions.
-    fn head_len(&self) -> usize {
-        self.tokens_max.next_multiple_of(KEY_BLOCK) * self.head_dim
-    }
 }
 
 impl CpuKv {
+    /// Storage for `sequences_max` sequences of up to `tokens_max` tokens.
+    ///
+    /// # Errors
+    /// [`ModelError::MemoryExceeded`] where the system would not give the keys and values of one
+    /// full sequence. Those of several may exceed it all the same: they seldom are full at once.
     pub(crate) fn new(
         blueprint: &Blueprint,
         format: KvFormat,
         sequences_max: usize,
         tokens_max: usize,
-    ) -> Self {
-        let layer = || KvLayer {
-            slots: (0..sequences_max).map(|_| None).collect(),
-            format,
-            kv_heads: blueprint.kv_heads,
-            head_dim: blueprint.head_dim,
-            tokens_max,
+    ) -> Result<Self, ModelError> {
+        let (kv_heads, head_dim) = (blueprint.kv_heads, blueprint.head_dim);
+        let head_len = tokens_max
+            .checked_next_multiple_of(KEY_BLOCK)
+            .and_then(|positions| positions.checked_mul(head_dim));
+        let plane_len = head_len.and_then(|len| len.checked_mul(kv_heads));
+        let (Some(head_len), Some(plane_len)) = (head_len, plane_len) else {
+            return Err(memory::exceeded(u64::MAX, 0));
         };
-        let layers = (0..blueprint.layers).map(|_| Arc::new(layer())).collect();
-        Self { layers, touched: vec![0; sequences_max] }
+        probe(format, plane_len, 2 * blueprint.layers)?;
+        let mut layers = Vec::new();
+        for _ in 0..blueprint.layers {
+            let mut slots = Vec::new();
+            memory::reserve(&mut slots, sequences_max)?;
+            slots.resize_with(sequences_max, || None);
+            layers.push(Arc::new(KvLayer { slots, format, kv_heads, head_dim, head_len }));
+        }
+        let mut touched = Vec::new();
+        memory::reserve(&mut touched, sequences_max)?;
+        touched.resize(sequences_max, 0);
+        Ok(Self { layers, touched, tokens_max })
+    }
+
+    /// How many sequences there is room for.
+    pub(crate) fn sequences_max(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// Positions that a sequence has room for.
+    pub(crate) fn tokens_max(&self) -> usize {
+        self.tokens_max
     }
 
     /// Whether this storage was made for a decoder of these numbers.
@@ -271,7 +204,12 @@ impl KvStorage for CpuKv {
     }
 
     fn release(&mut self, slot: usize) {
-        for layer in self.layers.iter_mut().filter_map(Arc::get_mut) {
+        for layer in &mut self.layers {
+            let Some(layer) = Arc::get_mut(layer) else {
+                // Its planes stay until the slot is used and released again.
+                tracing::error!(slot, "a worker still holds a layer that is released");
+                continue;
+            };
             if let Some(planes) = layer.slots.get_mut(slot) {
                 *planes = None;
             }
@@ -284,4 +222,16 @@ impl KvStorage for CpuKv {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
+}
+
+/// Asks the system for `planes` planes of `len` numbers at once, and gives all back.
+fn probe(format: KvFormat, len: usize, planes: usize) -> Result<(), ModelError> {
+    let plane_bytes = (len as u64).saturating_mul(format.number_bytes());
+    let need = plane_bytes.saturating_mul(planes as u64);
+    let mut held = Vec::with_capacity(planes);
+    for taken in 0..planes as u64 {
+        let plane = memory::hold(plane_bytes);
+        held.push(plane.ok_or_else(|| memory::exceeded(need, taken * plane_bytes))?);
+    }
+    Ok(())
 }

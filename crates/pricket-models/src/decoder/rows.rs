@@ -62,18 +62,16 @@ pub(crate) struct Segment<'a> {
 
 impl RowBuffers {
     pub(crate) fn new(blueprint: &Blueprint) -> Self {
-        // A single decode step then never grows a buffer, whatever ran before it.
-        let row = |width: usize| Vec::with_capacity(width);
         Self {
-            x: row(blueprint.hidden),
-            normed: row(blueprint.hidden),
-            attended: row(blueprint.query_width()),
-            hidden: row(blueprint.ffn),
-            cos: row(blueprint.head_dim / 2),
-            sin: row(blueprint.head_dim / 2),
-            acts: Arc::default(),
+            x: Vec::new(),
+            normed: Vec::new(),
+            attended: Vec::new(),
+            hidden: Vec::new(),
+            cos: Vec::new(),
+            sin: Vec::new(),
+            acts: Arc::new(Acts::empty()),
             queries: Arc::default(),
-            heads: HeadSpace::default(),
+            heads: HeadSpace::new(blueprint),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The buffers of a pass. They grow to the largest pass seen and are then reused.
+//! The buffers of a pass. There is room for decoding from the first pass on (`room`); prompts grow
+//! them to the longest seen. All are reused.
 
 use pricket_simd::{ActKind, Activations, Kernels};
 
@@ -6,7 +7,7 @@ use crate::ModelError;
 use crate::blueprint::Blueprint;
 
 use super::attention::HeadSpace;
-use super::weights::Linear;
+use super::weights::{DecoderWeights, Linear};
 
 /// Where a token of a batch belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +28,22 @@ pub(crate) struct Acts {
     blocks: Activations,
 }
 
-impl Default for Acts {
-    fn default() -> Self {
+impl Acts {
+    /// No room yet.
+    pub(crate) fn empty() -> Self {
         let empty = || Activations::with_capacity(0, 0);
         Self { floats: empty(), blocks: empty() }
     }
-}
 
-impl Acts {
+    /// Makes room for `tokens` rows of `cols` values, of each kind that the weights multiply.
+    pub(crate) fn lay_out(&mut self, weights: &DecoderWeights, tokens: usize, cols: usize) {
+        for kind in [ActKind::F32, ActKind::Q8] {
+            if weights.multiply(kind) {
+                *self.of_mut(kind) = Activations::with_capacity(tokens, cols);
+            }
+        }
+    }
+
     /// Prepares `tokens` rows of `cols` values for every kind that `linears` want.
     pub(crate) fn set(
         &mut self,
@@ -93,7 +102,7 @@ impl Acts {
 }
 
 /// One thread's buffers for a tile of tokens.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Space {
     pub(crate) places: Vec<Place>,
     /// The residual stream: (tokens, hidden).
@@ -118,6 +127,24 @@ pub(crate) struct Space {
 }
 
 impl Space {
+    pub(crate) fn new(blueprint: &Blueprint) -> Self {
+        Self {
+            places: Vec::new(),
+            x: Vec::new(),
+            normed: Vec::new(),
+            acts: Acts::empty(),
+            inner: Acts::empty(),
+            qkv: Vec::new(),
+            attended: Vec::new(),
+            gate: Vec::new(),
+            up: Vec::new(),
+            activated: Vec::new(),
+            heads: HeadSpace::new(blueprint),
+            cos: Vec::new(),
+            sin: Vec::new(),
+        }
+    }
+
     /// Makes every buffer fit a tile of `self.places` and writes the angles of their positions.
     pub(crate) fn fit(&mut self, blueprint: &Blueprint) {
         let tokens = self.places.len();

@@ -12,7 +12,7 @@ use crate::ModelError;
 
 /// Groups of rows that are computed together: 64 rows of 256 tokens take 64 KiB, and their columns
 /// are whole runs of quantised activations.
-const BLOCK_GROUPS: usize = 4;
+pub(super) const BLOCK_GROUPS: usize = 4;
 
 impl Work {
     /// Embeds the tile's tokens and projects them for the first layer's attention.

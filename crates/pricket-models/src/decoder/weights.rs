@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use pricket_core::{ProgressEvent, ProgressStage};
-use pricket_simd::{Kernels, PackedMatrix, Packer, dequantize_row};
+use pricket_simd::{ActKind, Kernels, PackedMatrix, Packer, dequantize_row};
 
 use crate::blueprint::{Blueprint, LayerPart};
 use crate::{ModelError, TensorSource};
@@ -70,6 +70,11 @@ impl DecoderWeights {
     fn linears(&self) -> impl Iterator<Item = &Linear> {
         let ends = std::iter::once(&self.embedding).chain(&self.head);
         ends.chain(self.layers.iter().flat_map(LayerWeights::linears))
+    }
+
+    /// Whether any matrix multiplies activations of this kind.
+    pub(crate) fn multiply(&self, kind: ActKind) -> bool {
+        self.linears().any(|linear| linear.weight.activation_kind() == kind)
     }
 
     /// Bytes that the weights occupy.

@@ -49,6 +49,7 @@ pub(crate) struct Work {
 impl Work {
     pub(crate) fn new(weights: Arc<DecoderWeights>, index: usize, of: usize) -> Self {
         let coming = Arc::new(Coming { weights: Arc::clone(&weights), index, of });
+        let space = Space::new(&weights.blueprint);
         Self {
             coming,
             weights,
@@ -58,7 +59,7 @@ impl Work {
             acts: None,
             queries: None,
             kv: None,
-            space: Space::default(),
+            space,
             out: Vec::new(),
             result: Ok(()),
         }

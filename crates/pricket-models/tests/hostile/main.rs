@@ -10,6 +10,7 @@
 mod gguf_writer;
 
 mod allocation;
+mod cache;
 mod config;
 mod gguf;
 mod gguf_cases;

@@ -15,7 +15,7 @@ use crate::decoder::weights::DecoderWeights;
 use crate::decoder::work::Work;
 
 /// The most rows of a piece: few, so that a short prompt has pieces enough for every thread.
-const PIECE_ROWS_MAX: usize = 24;
+pub(super) const PIECE_ROWS_MAX: usize = 24;
 
 /// Some tokens of one sequence, one key-value head, one chunk of positions.
 #[derive(Debug, Clone)]
@@ -38,13 +38,12 @@ fn pieces(b: &Blueprint, places: &[Place]) -> impl Iterator<Item = Piece> {
     })
 }
 
-/// Numbers that a share of `of` comes to when a batch has one token of each sequence and the
-/// context of all is full. Reserved at once, so that no later step of decoding grows a buffer.
-fn decode_room(b: &Blueprint, places: &[Place], tokens_max: usize, of: usize) -> usize {
-    let sequences = places.chunk_by(|a, b| a.slot == b.slot).count();
+/// Numbers that a share of `of` comes to when a batch has one token of each of `sequences` and the
+/// context of all is full.
+pub(crate) fn decode_room(b: &Blueprint, sequences: usize, tokens_max: usize, of: usize) -> usize {
     let chunks = tokens_max.div_ceil(ATTENTION_CHUNK);
-    let pieces = (sequences * b.kv_heads * chunks).div_ceil(of);
-    pieces * (b.heads / b.kv_heads) * (b.head_dim + 2)
+    let pieces = sequences.saturating_mul(b.kv_heads).saturating_mul(chunks).div_ceil(of.max(1));
+    pieces.saturating_mul(b.heads / b.kv_heads * (b.head_dim + 2))
 }
 
 /// Attends to this share of a batch's pieces. `out` holds, piece after piece, the sums, the peaks
@@ -60,7 +59,6 @@ pub(crate) fn attend_share(
     let b = &weights.blueprint;
     let own = share(pieces(b, &queries.places).count(), index, of);
     out.clear();
-    out.reserve(decode_room(b, &queries.places, kv.tokens_max(), of));
     for piece in pieces(b, &queries.places).skip(own.start).take(own.len()) {
         let places = queries.places.get(piece.tokens.clone()).unwrap_or(&[]);
         let Some(place) = places.first() else { continue };

@@ -1,0 +1,107 @@
+//! One slot's keys or values: where a position's numbers stand, in either format.
+
+use half::f16;
+use half::slice::HalfBitsSliceExt;
+use pricket_simd::{KEY_BLOCK, Kernels};
+
+use super::KvFormat;
+use crate::{ModelError, memory};
+
+/// Values of a key that are narrowed at once.
+const NARROWED: usize = 64;
+
+/// One of keys or values of one slot: (kv heads, positions, head dim), keys in blocks.
+#[derive(Debug)]
+pub(super) enum Plane {
+    F16(Vec<u16>),
+    F32(Vec<f32>),
+}
+
+/// What attention reads: one head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum HeadView<'a> {
+    F16(&'a [f16]),
+    F32(&'a [f32]),
+}
+
+impl Plane {
+    /// `len` zeros, none of which takes memory before it is written.
+    ///
+    /// # Errors
+    /// [`ModelError::MemoryExceeded`] where the system does not give so much. It is asked first,
+    /// because a vector of zeros that it refuses would end the process.
+    pub(super) fn new(format: KvFormat, len: usize) -> Result<Self, ModelError> {
+        let bytes = (len as u64).saturating_mul(format.number_bytes());
+        memory::hold(bytes).ok_or_else(|| memory::exceeded(bytes, 0))?;
+        Ok(match format {
+            KvFormat::F32 => Self::F32(vec![0.0; len]),
+            KvFormat::Auto | KvFormat::F16 => Self::F16(vec![0; len]),
+        })
+    }
+
+    /// Writes a position's value: one row of a head that begins at `head`.
+    pub(super) fn write_value(
+        &mut self,
+        kernels: &Kernels,
+        head: usize,
+        position: usize,
+        values: &[f32],
+    ) -> Result<(), ModelError> {
+        let at = head + position * values.len();
+        let end = at + values.len();
+        match self {
+            Self::F16(bits) => {
+                if let Some(out) = bits.get_mut(at..end) {
+                    kernels.narrow(values, out.reinterpret_cast_mut())?;
+                }
+            }
+            Self::F32(floats) => {
+                if let Some(out) = floats.get_mut(at..end) {
+                    out.copy_from_slice(values);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a position's key into its place in the blocks of a head that begins at `head`.
+    pub(super) fn write_key(
+        &mut self,
+        kernels: &Kernels,
+        head: usize,
+        position: usize,
+        values: &[f32],
+    ) -> Result<(), ModelError> {
+        let block = head + position / KEY_BLOCK * KEY_BLOCK * values.len();
+        let places = block + position % KEY_BLOCK..block + KEY_BLOCK * values.len();
+        match self {
+            Self::F16(bits) => {
+                let mut places =
+                    bits.get_mut(places).unwrap_or(&mut []).iter_mut().step_by(KEY_BLOCK);
+                for values in values.chunks(NARROWED) {
+                    let mut narrowed = [f16::ZERO; NARROWED];
+                    kernels.narrow(values, narrowed.get_mut(..values.len()).unwrap_or(&mut []))?;
+                    for (value, place) in narrowed.iter().zip(places.by_ref().take(values.len())) {
+                        *place = value.to_bits();
+                    }
+                }
+            }
+            Self::F32(floats) => {
+                let places = floats.get_mut(places).unwrap_or(&mut []).iter_mut();
+                for (place, value) in places.step_by(KEY_BLOCK).zip(values) {
+                    *place = *value;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn view(&self, at: usize, len: usize) -> HeadView<'_> {
+        match self {
+            Self::F16(bits) => {
+                HeadView::F16(bits.get(at..at + len).unwrap_or(&[]).reinterpret_cast())
+            }
+            Self::F32(floats) => HeadView::F32(floats.get(at..at + len).unwrap_or(&[])),
+        }
+    }
+}

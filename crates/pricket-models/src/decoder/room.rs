@@ -1,0 +1,118 @@
+//! Room for decoding, laid out before a cache's first pass: a step with a token of each of its
+//! sequences then grows no buffer, however many have joined and however deep they are. Nothing is
+//! touched, so room that is not used costs no memory.
+//!
+//! A pass with part of a prompt may grow buffers still: to the longest part seen, and by the keys
+//! and values of a sequence that begins.
+
+use pricket_simd::GROUP_ROWS;
+
+use super::Decoder;
+use super::attention::decode_room;
+use super::forward::{row_tokens, tile_tokens};
+use super::kv::CpuKv;
+use super::row_pass::sole;
+use super::rows::{RowBuffers, Stage};
+use super::space::Space;
+use super::tile::BLOCK_GROUPS;
+use super::weights::DecoderWeights;
+use super::work::Work;
+use crate::ModelError;
+use crate::memory::reserve;
+
+/// The largest cache that there is room for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Room {
+    sequences: usize,
+    tokens_max: usize,
+}
+
+impl Decoder {
+    /// Makes room for a token of each of a cache's sequences, unless there is.
+    pub(super) fn lay_out(&mut self, kv: &CpuKv) -> Result<(), ModelError> {
+        let known = self.room;
+        if kv.sequences_max() <= known.sequences && kv.tokens_max() <= known.tokens_max {
+            return Ok(());
+        }
+        let room = Room {
+            sequences: kv.sequences_max().max(known.sequences),
+            tokens_max: kv.tokens_max().max(known.tokens_max),
+        };
+        let threads = self.works.len();
+        let (by_rows, tile) =
+            (row_tokens(room.sequences, threads), tile_tokens(room.sequences, threads));
+        self.rows.lay_out(&self.weights, by_rows, room.sequences)?;
+        for work in &mut self.works {
+            work.lay_out(by_rows, room)?;
+            work.space.lay_out(&self.weights, tile)?;
+        }
+        self.room = room;
+        Ok(())
+    }
+}
+
+/// The widest vector that a matrix of the decoder multiplies.
+fn widest(weights: &DecoderWeights) -> usize {
+    let b = &weights.blueprint;
+    b.hidden.max(b.query_width()).max(b.ffn)
+}
+
+impl RowBuffers {
+    /// Room for a pass by rows of so many tokens, and for so many rows of logits.
+    fn lay_out(
+        &mut self,
+        weights: &DecoderWeights,
+        tokens: usize,
+        logits: usize,
+    ) -> Result<(), ModelError> {
+        let b = &weights.blueprint;
+        reserve(&mut self.x, logits.max(tokens) * b.hidden)?;
+        reserve(&mut self.normed, logits.max(tokens) * b.hidden)?;
+        reserve(&mut self.attended, tokens * b.query_width())?;
+        reserve(&mut self.hidden, tokens * b.ffn)?;
+        reserve(&mut self.cos, tokens * b.head_dim / 2)?;
+        reserve(&mut self.sin, tokens * b.head_dim / 2)?;
+        let queries = sole(&mut self.queries)?;
+        reserve(&mut queries.places, tokens)?;
+        reserve(&mut queries.qkv, tokens * b.qkv_width())?;
+        sole(&mut self.acts)?.lay_out(weights, logits.max(tokens), widest(weights));
+        Ok(())
+    }
+}
+
+impl Work {
+    /// Room for a share of each stage.
+    fn lay_out(&mut self, tokens: usize, room: Room) -> Result<(), ModelError> {
+        let width = |stage| -> usize {
+            self.weights.segments(0, stage, self.index, self.of).map(|part| part.width).sum()
+        };
+        let stages = [Stage::Project, Stage::Output, Stage::GateUp, Stage::Down].map(width);
+        let stages = stages.into_iter().max().unwrap_or(0) * tokens;
+        let logits = width(Stage::Head) * room.sequences;
+        let heads = decode_room(&self.weights.blueprint, tokens, room.tokens_max, self.of);
+        let gates = width(Stage::GateUp) * tokens;
+        reserve(&mut self.out, stages.max(logits).max(heads))?;
+        reserve(&mut self.space.gate, gates)?;
+        reserve(&mut self.space.up, gates)
+    }
+}
+
+impl Space {
+    /// Room for a tile of so many tokens.
+    fn lay_out(&mut self, weights: &DecoderWeights, tokens: usize) -> Result<(), ModelError> {
+        let b = &weights.blueprint;
+        reserve(&mut self.places, tokens)?;
+        reserve(&mut self.x, tokens * b.hidden)?;
+        reserve(&mut self.normed, tokens * b.hidden)?;
+        reserve(&mut self.qkv, tokens * b.qkv_width())?;
+        reserve(&mut self.attended, tokens * b.query_width())?;
+        for block in [&mut self.gate, &mut self.up, &mut self.activated] {
+            reserve(block, tokens * BLOCK_GROUPS * GROUP_ROWS)?;
+        }
+        reserve(&mut self.cos, tokens * b.head_dim / 2)?;
+        reserve(&mut self.sin, tokens * b.head_dim / 2)?;
+        self.acts.lay_out(weights, tokens, b.hidden.max(b.query_width()));
+        self.inner.lay_out(weights, tokens, b.ffn);
+        Ok(())
+    }
+}
