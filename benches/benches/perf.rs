@@ -69,7 +69,7 @@ fn main() -> Result<(), Failure> {
     let kernels = Kernels::detect()?;
     // A second thread is a different bound: memory and clock are shared.
     let threads = default_threads().min(2);
-    println!("on {}-{threads}", kernels.level());
+    println!("on {}-{threads}", machine(kernels));
     let (one, all) = (Limits::new(1), Limits::new(threads));
     let mut products = Products::new()?;
     let mut passes = Passes::new(threads)?;
@@ -78,11 +78,24 @@ fn main() -> Result<(), Failure> {
     let mut table = Table::default();
     for _ in 0..rounds {
         products.measure(kernels, &one, &mut table)?;
-        products.levels(&mut table)?;
+        products.levels(kernels, &mut table)?;
         passes.measure(&all, &mut alone, &mut table)?;
     }
     table.print();
     Ok(())
+}
+
+/// The kind of machine: its instruction sets above the plain one, because what can be measured
+/// depends on each of them; the plain one where there is no other.
+fn machine(best: &Kernels) -> String {
+    let above: Vec<String> = above_plain(best).map(|kernels| kernels.level().to_string()).collect();
+    if above.is_empty() { Level::Scalar.to_string() } else { above.join("-") }
+}
+
+/// The levels above the plain one, up to the one that is measured (which `PRICKET_SIMD` may lower).
+fn above_plain(best: &Kernels) -> impl Iterator<Item = &'static Kernels> {
+    let levels = Level::Avx2..=best.level();
+    Kernels::available().filter(move |kernels| levels.contains(&kernels.level()))
 }
 
 /// Matrices of every format on one thread.
@@ -129,16 +142,17 @@ impl Products {
         Ok(())
     }
 
-    /// Each instruction set against the one below it.
-    fn levels(&mut self, table: &mut Table) -> Result<(), Failure> {
-        let levels: Vec<&Kernels> = Kernels::available().collect();
-        for pair in levels.windows(2) {
-            let [below, above] = pair else { continue };
+    /// AVX2 against the plain level, and every other level against AVX2, which all machines have
+    /// that have more: a ratio then means the same on each of them.
+    fn levels(&mut self, best_level: &Kernels, table: &mut Table) -> Result<(), Failure> {
+        for above in above_plain(best_level) {
+            let against = if above.level() == Level::Avx2 { Level::Scalar } else { Level::Avx2 };
+            let below = Kernels::at(against)?;
             // The scalar level would take seconds for a whole prompt.
-            let tokens = if below.level() == Level::Scalar { TOKENS / 8 } else { TOKENS };
+            let tokens = if against == Level::Scalar { TOKENS / 8 } else { TOKENS };
             let slow = best(TRIES, || self.prompt(below, 0, tokens))?;
             let fast = best(TRIES, || self.prompt(above, 0, tokens))?;
-            table.add(format!("matmul-Q4_0-{}-over-{}", above.level(), below.level()), fast, slow);
+            table.add(format!("matmul-Q4_0-{}-over-{against}", above.level()), fast, slow);
         }
         Ok(())
     }

@@ -46,8 +46,10 @@ impl Limits {
         most(pass)
     }
 
-    /// Products of 8-bit numbers and their additions that all threads do in a second, by the best
-    /// instructions for them that the processor has; each product and each addition counts.
+    /// Products of 8-bit numbers and their additions that all threads do in a second; each product
+    /// and each addition counts. The loop has the instructions of the best level that the
+    /// processor has: `vpdpbusd` at 512 bits, at 256 bits (AVX-VNNI), `vpmaddubsw` at 512 bits, at
+    /// 256 bits.
     pub fn int8_operations(&self) -> f64 {
         let pass = || {
             let started = Instant::now();
@@ -90,11 +92,15 @@ fn folded(memory: &[[u64; 8]]) -> [u64; 8] {
 /// Does arithmetic from registers alone and gives how many operations it was.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512vl+avx512dq+avx512vnni+avx2+fma+f16c",
+    "x86_64+avxvnni+avx2+fma+f16c",
+    "x86_64+avx512f+avx512bw+avx512vl+avx512dq+avx2+fma+f16c",
     "x86_64+avx2+fma+f16c"
 ))]
 fn burn(rounds: u32) -> f64 {
     match_target! {
         "x86_64+avx512vnni" => x86::burn_vnni(rounds),
+        "x86_64+avxvnni" => x86::burn_avxvnni(rounds),
+        "x86_64+avx512bw" => x86::burn_avx512(rounds),
         "x86_64+avx2" => x86::burn_avx2(rounds),
         _ => burn_plain(rounds),
     }
@@ -120,8 +126,10 @@ mod x86 {
     //! The loops in which every instruction multiplies.
 
     use core::arch::x86_64::{
-        _mm256_add_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi8,
-        _mm256_set1_epi16, _mm512_dpbusd_epi32, _mm512_set1_epi8, _mm512_setzero_si512,
+        _mm256_add_epi32, _mm256_dpbusd_avx_epi32, _mm256_madd_epi16, _mm256_maddubs_epi16,
+        _mm256_set1_epi8, _mm256_set1_epi16, _mm256_setzero_si256, _mm512_add_epi32,
+        _mm512_dpbusd_epi32, _mm512_madd_epi16, _mm512_maddubs_epi16, _mm512_set1_epi8,
+        _mm512_set1_epi16, _mm512_setzero_si512,
     };
     use std::hint::black_box;
 
@@ -138,6 +146,38 @@ mod x86 {
         for _ in 0..rounds {
             for sum in &mut sums {
                 *sum = _mm512_dpbusd_epi32(*sum, a, b);
+            }
+        }
+        black_box(sums);
+        f64::from(rounds) * (SUMS * 64 * 2) as f64
+    }
+
+    /// `vpdpbusd` at 256 bits: 32 products and additions each.
+    #[inline]
+    #[target_feature(enable = "avxvnni,avx2,fma,f16c")]
+    pub(super) fn burn_avxvnni(rounds: u32) -> f64 {
+        let (a, b) = (black_box(_mm256_set1_epi8(3)), black_box(_mm256_set1_epi8(5)));
+        let mut sums = [_mm256_setzero_si256(); SUMS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                *sum = _mm256_dpbusd_avx_epi32(*sum, a, b);
+            }
+        }
+        black_box(sums);
+        f64::from(rounds) * (SUMS * 32 * 2) as f64
+    }
+
+    /// `vpmaddubsw`, `vpmaddwd`, `vpaddd` at 512 bits: 64 products and additions in three
+    /// instructions.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+    pub(super) fn burn_avx512(rounds: u32) -> f64 {
+        let (b, ones) = (black_box(_mm512_set1_epi8(5)), black_box(_mm512_set1_epi16(1)));
+        let mut sums = [b; SUMS];
+        for _ in 0..rounds {
+            for sum in &mut sums {
+                let pairs = _mm512_maddubs_epi16(*sum, b);
+                *sum = _mm512_add_epi32(*sum, _mm512_madd_epi16(pairs, ones));
             }
         }
         black_box(sums);

@@ -2,7 +2,8 @@
 //!
 //! The bench `perf` holds kernels and a forward pass against what the machine can do in the same
 //! seconds, so that a slow hour of a shared machine moves both sides. `benches/baseline.toml` has a
-//! table for each kind of machine (instruction set and threads), each ratio in thousandths.
+//! table for each kind of machine (all its instruction sets, and threads), each ratio in
+//! thousandths.
 
 mod baseline;
 mod measurement;
@@ -25,7 +26,9 @@ const DATA: &str = "benches/baseline.toml";
 /// they measure (LOG.md).
 pub const TOLERANCE: i64 = 200;
 
-/// How often everything is measured before a fall is believed: noise passes, a regression stays.
+/// How often everything is measured before a fall is believed, and before a baseline is recorded.
+/// Either side is the median of so many runs, so that a fall is not hidden by the distance between
+/// a best and a middle. A first run in which nothing fell is believed at once.
 const RUNS: usize = 3;
 
 /// Measures, prints the table, and gives a complaint for each ratio that fell; `bless` records
@@ -39,23 +42,25 @@ pub fn run(root: &Path, bless: bool) -> Result<Vec<Complaint>, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Baseline::default(),
         Err(error) => return Err(failed(error)),
     };
-    let mut measured = measure(root)?;
+    let mut runs = vec![measure(root)?];
     if bless {
-        for _ in 1..RUNS {
-            measured = measured.middle(&measure(root)?);
+        while runs.len() < RUNS {
+            runs.push(measure(root)?);
         }
+        let measured = Measurement::median(&runs)?;
         baseline.record(&measured);
         std::fs::write(&path, baseline.to_string()).map_err(failed)?;
         terminal::say(&baseline.table(&measured));
         return Ok(Vec::new());
     }
+    let mut measured = Measurement::median(&runs)?;
     let mut found = baseline.compare(&measured);
-    for _ in 1..RUNS {
-        if found.is_empty() || !baseline.knows(measured.kind()) {
-            break;
+    if !found.is_empty() && baseline.knows(measured.kind()) {
+        terminal::say(&format!("{} complaints; measuring again", found.len()));
+        while runs.len() < RUNS {
+            runs.push(measure(root)?);
         }
-        terminal::say(&format!("{} too low; measuring again", found.len()));
-        measured = measured.better(&measure(root)?);
+        measured = Measurement::median(&runs)?;
         found = baseline.compare(&measured);
     }
     terminal::say(&baseline.table(&measured));

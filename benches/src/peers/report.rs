@@ -124,7 +124,8 @@ pub struct Work {
     /// Bytes that a decoded token reads: every weight once, as the file stores it, and an embedding
     /// that is not the head not at all.
     pub decode_bytes: f64,
-    /// Bytes that it reads of keys and values for each token before it, in 16-bit floats.
+    /// Bytes that it reads of keys and values for each token before it, as our own backend keeps
+    /// them: in 16-bit floats beside quantised weights, else in 32-bit ones.
     pub cached_bytes: f64,
 }
 

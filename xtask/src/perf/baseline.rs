@@ -7,7 +7,7 @@ use crate::{Complaint, Failure, Value, parse_toml};
 
 const HEAD: &str = "\
 # How near we come to what the machine can do, in thousandths; `cargo xtask perf --bless` writes it.
-# A table for each kind of machine: instruction set and threads.
+# A table for each kind of machine: its instruction sets and threads.
 ";
 
 /// The recorded ratios of every kind of machine.

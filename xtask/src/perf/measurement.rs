@@ -54,7 +54,7 @@ impl Measurement {
         }
     }
 
-    /// The kind of machine: instruction set and threads.
+    /// The kind of machine: instruction sets and threads.
     pub fn kind(&self) -> &str {
         &self.kind
     }
@@ -69,28 +69,25 @@ impl Measurement {
         self.ratios.iter().find(|ratio| ratio.name == name)
     }
 
-    /// Of each ratio the run in which it is greater.
-    #[must_use]
-    pub fn better(self, other: &Self) -> Self {
-        self.merged(other, |ours, theirs| if theirs.value > ours.value { theirs } else { ours })
-    }
-
-    /// Of each ratio the middle between the two runs, and the whole spread.
-    #[must_use]
-    pub fn middle(self, other: &Self) -> Self {
-        self.merged(other, |ours, theirs| Ratio {
-            value: i64::midpoint(ours.value, theirs.value),
-            min: ours.min.min(theirs.min),
-            max: ours.max.max(theirs.max),
-            name: ours.name,
-        })
-    }
-
-    fn merged(self, other: &Self, choose: impl Fn(Ratio, Ratio) -> Ratio) -> Self {
-        let ratios = self.ratios.into_iter().map(|ours| match other.ratio(&ours.name) {
-            Some(theirs) => choose(ours, theirs.clone()),
-            None => ours,
-        });
-        Self { kind: self.kind, ratios: ratios.collect() }
+    /// Of each ratio of some runs on one machine the run in the middle, and the whole spread; of
+    /// two runs the lower.
+    pub fn median(runs: &[Self]) -> Result<Self, Failure> {
+        let Some(first) = runs.first() else {
+            return Err(Failure::data(ORIGIN, 0, "it did not run"));
+        };
+        let mut ratios = Vec::with_capacity(first.ratios.len());
+        for Ratio { name, .. } in &first.ratios {
+            let mut all: Vec<&Ratio> = runs.iter().filter_map(|run| run.ratio(name)).collect();
+            if all.len() < runs.len() || runs.iter().any(|run| run.kind != first.kind) {
+                let reason = format!("its runs do not agree on what there is: `{name}`");
+                return Err(Failure::data(ORIGIN, 0, reason));
+            }
+            all.sort_by_key(|ratio| ratio.value);
+            let value = all.get((all.len() - 1) / 2).map_or(0, |ratio| ratio.value);
+            let min = all.iter().map(|ratio| ratio.min).min().unwrap_or(0);
+            let max = all.iter().map(|ratio| ratio.max).max().unwrap_or(0);
+            ratios.push(Ratio { name: name.clone(), value, min, max });
+        }
+        Ok(Self { kind: first.kind.clone(), ratios })
     }
 }

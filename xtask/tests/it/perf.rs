@@ -73,13 +73,33 @@ fn blessing_replaces_one_kind_and_reads_back() {
     assert_eq!(again.compare(&other), []);
 }
 
+/// `--bless` once recorded `(m1 / 2 + m2 / 2 + m3) / 2`, and what was held against it was the best
+/// of three.
 #[test]
-fn of_several_runs_the_better_counts() {
-    let better = measured(300, 800).better(&measured(390, 500));
-    assert_eq!(complaints(&better), Vec::<String>::new());
-    let middle = measured(300, 800).middle(&measured(400, 600));
-    let values: Vec<i64> = middle.ratios().iter().map(|ratio| ratio.value).collect();
-    assert_eq!(values, [350, 700]);
+fn of_several_runs_the_median_counts_whatever_their_order() {
+    let runs = [measured(300, 800), measured(390, 500), measured(350, 900)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let median = Measurement::median(&order.map(|at| runs[at].clone())).unwrap();
+        let values: Vec<i64> = median.ratios().iter().map(|ratio| ratio.value).collect();
+        assert_eq!(values, [350, 800]);
+    }
+    // One good run of three does not hide a fall, and one bad one is none.
+    let fell = [measured(400, 100), measured(100, 100), measured(100, 800)];
+    assert_eq!(complaints(&Measurement::median(&fell).unwrap()).len(), 2);
+    let noise = [measured(400, 800), measured(100, 800), measured(400, 100)];
+    assert_eq!(complaints(&Measurement::median(&noise).unwrap()), Vec::<String>::new());
+    assert_eq!(Measurement::median(&runs[..1]).unwrap(), runs[0]);
+}
+
+#[test]
+fn the_spread_of_several_runs_is_that_of_all() {
+    let run = |line: &str| Measurement::parse(&format!("on avx2-2\n{line}\n")).unwrap();
+    let runs = [run("prefill 5 3 6"), run("prefill 7 4 9"), run("prefill 6 5 7")];
+    assert_eq!(Measurement::median(&runs).unwrap(), run("prefill 6 3 9"));
+    for other in [run("decode 6 5 7"), Measurement::parse("on avx2-1\nprefill 6 5 7\n").unwrap()] {
+        assert!(Measurement::median(&[runs[0].clone(), other]).is_err());
+    }
+    assert!(Measurement::median(&[]).is_err());
 }
 
 #[test]
