@@ -20,6 +20,10 @@ use super::work::Work;
 use crate::ModelError;
 use crate::memory::reserve;
 
+/// The most sequences that room is made for at once: the most that the engine runs side by side.
+/// More grow the buffers as they come.
+const SEQUENCES_MAX: usize = 256;
+
 /// The largest cache that there is room for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Room {
@@ -31,11 +35,12 @@ impl Decoder {
     /// Makes room for a token of each of a cache's sequences, unless there is.
     pub(super) fn lay_out(&mut self, kv: &CpuKv) -> Result<(), ModelError> {
         let known = self.room;
-        if kv.sequences_max() <= known.sequences && kv.tokens_max() <= known.tokens_max {
+        let sequences = kv.sequences_max().min(SEQUENCES_MAX);
+        if sequences <= known.sequences && kv.tokens_max() <= known.tokens_max {
             return Ok(());
         }
         let room = Room {
-            sequences: kv.sequences_max().max(known.sequences),
+            sequences: sequences.max(known.sequences),
             tokens_max: kv.tokens_max().max(known.tokens_max),
         };
         let threads = self.works.len();
