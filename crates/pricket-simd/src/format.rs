@@ -8,7 +8,7 @@ use std::fmt;
 use half::{bf16, f16};
 
 pub(crate) use codes::Codes;
-pub(crate) use k_quants::six_bit_pair;
+pub(crate) use k_quants::factors;
 
 use crate::SimdError;
 

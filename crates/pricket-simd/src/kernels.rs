@@ -8,6 +8,8 @@ mod avx512;
 mod avxvnni;
 #[cfg(target_arch = "x86_64")]
 mod many;
+#[cfg(target_arch = "x86_64")]
+mod quantized;
 mod scalar;
 pub(crate) mod walk;
 #[cfg(target_arch = "x86_64")]

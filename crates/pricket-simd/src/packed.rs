@@ -6,11 +6,13 @@
 
 mod interleave;
 mod layout;
+mod opening;
 mod rows;
 
 use std::ops::Range;
 
-pub(crate) use layout::{Layout, Line, Panel, WeightRun};
+pub(crate) use layout::{Layout, Line, Panel};
+pub(crate) use opening::WeightRun;
 
 use crate::{ActKind, Format, SimdError};
 

@@ -1,6 +1,7 @@
 //! The k-quants: super-blocks of 256 values with small integer scales for runs of 16 or 32.
 //! Source: the GGUF specification and ggml's `dequantize_row_q*_K`.
 
+use super::Format;
 use super::codes::{Codes, byte, bytes, f16_at};
 
 /// `Q2_K`: 16 bytes of scale (low nibble) and offset (high nibble) per 16 values, 64 bytes of 2-bit
@@ -17,16 +18,19 @@ pub(super) fn q2(block: &[u8], run: usize) -> Codes {
     }
 }
 
+/// The `index`-th of the 16 scales of a `Q3_K` block.
+fn q3_scale(block: &[u8], index: usize) -> i8 {
+    let low = byte(block, 96 + index % 8) >> (4 * (index / 8)) & 15;
+    let high = byte(block, 104 + index % 4) >> (2 * (index / 4)) & 3;
+    (low | high << 4).cast_signed() - 32
+}
+
 /// `Q3_K`: 32 bytes of third bits, 64 bytes of 2-bit codes, 12 bytes of 6-bit scales, f16 scale.
 /// The third bit set means "no 4 subtracted", so that the code is 0..8 around a zero of 4.
 pub(super) fn q3(block: &[u8], run: usize) -> Codes {
     let d = f16_at(block, 108);
     let (half, shift) = (run / 4, 2 * (run % 4));
-    let scale = |index: usize| {
-        let low = byte(block, 96 + index % 8) >> (4 * (index / 8)) & 15;
-        let high = byte(block, 104 + index % 4) >> (2 * (index / 4)) & 3;
-        d * f32::from(i16::from(low | high << 4) - 32)
-    };
+    let scale = |index: usize| d * f32::from(q3_scale(block, index));
     let (low, third): (&[u8; 32], &[u8; 32]) = (bytes(block, 32 + 32 * half), bytes(block, 0));
     Codes {
         code: std::array::from_fn(|k| ((low[k] >> shift) & 3) | ((third[k] >> run) & 1) << 2),
@@ -37,7 +41,7 @@ pub(super) fn q3(block: &[u8], run: usize) -> Codes {
 }
 
 /// The `index`-th 6-bit scale and offset of the 12 bytes that `Q4_K` and `Q5_K` share.
-pub(crate) fn six_bit_pair(packed: &[u8], index: usize) -> (u8, u8) {
+fn six_bit_pair(packed: &[u8], index: usize) -> (u8, u8) {
     let at = |i: usize| byte(packed, i);
     if index < 4 {
         (at(index) & 63, at(index + 4) & 63)
@@ -86,5 +90,29 @@ pub(super) fn q6(block: &[u8], run: usize) -> Codes {
         zero: 32,
         scale: [scale(2 * run), scale(2 * run + 1)],
         offset: [0.0; 2],
+    }
+}
+
+/// What the scales and offsets of a k-quant's block are made of: two f16 (of scales, of offsets;
+/// zero where there is none), and two bytes for each run of 32: scale and offset (`Q4_K`, `Q5_K`),
+/// the signed scales of its halves (`Q6_K`, `Q3_K`), or for each half a nibble of scale below one
+/// of offset (`Q2_K`).
+pub(crate) fn factors(format: Format, block: &[u8]) -> ([[u8; 2]; 2], [u8; 16]) {
+    let half = |at: usize| *bytes::<2>(block, at);
+    match format {
+        Format::Q2K => ([half(80), half(82)], *bytes(block, 0)),
+        Format::Q3K => {
+            let scale = |index| q3_scale(block, index).cast_unsigned();
+            ([half(108), [0; 2]], std::array::from_fn(scale))
+        }
+        Format::Q6K => ([half(208), [0; 2]], *bytes(block, 192)),
+        _ => {
+            let packed = block.get(4..16).unwrap_or_default();
+            let pair = |index: usize| {
+                let (scale, offset) = six_bit_pair(packed, index / 2);
+                if index.is_multiple_of(2) { scale } else { offset }
+            };
+            ([half(0), half(2)], std::array::from_fn(pair))
+        }
     }
 }

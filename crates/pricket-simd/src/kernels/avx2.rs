@@ -4,9 +4,9 @@
 mod floats;
 mod integers;
 pub(super) mod opened;
-mod products;
 mod quantization;
 pub(super) mod sums;
+pub(super) mod vectors;
 pub(super) mod weights;
 
 use core::arch::x86_64::{
@@ -23,8 +23,7 @@ use crate::ops::bodies;
 use crate::ops::registers::{Lanes, Registers};
 use crate::packed::Line;
 use floats::{float_matmul, float_matvec};
-use integers::matvec;
-use products::matmul;
+use integers::{matmul, matvec};
 use quantization::quantize;
 
 /// Attention's rows side by side where there are many, and how many blocks of keys and registers of

@@ -10,6 +10,8 @@ mod opened;
 mod pairs;
 mod products;
 mod quantization;
+mod sums;
+mod vectors;
 mod weights;
 
 use core::arch::x86_64::{

@@ -2,11 +2,9 @@
 //! once and cannot overflow. All else is AVX2's.
 
 mod integers;
-mod products;
 
 use super::{Table, avx2};
-use integers::matvec;
-use products::matmul;
+use integers::{matmul, matvec};
 
 /// The table, for callers that run with these features.
 #[target_feature(enable = "avxvnni,avx2,fma,f16c")]

@@ -10,8 +10,8 @@ use crate::packed::{GROUP_ROWS, Line, Panel};
 pub(super) const QUAD: usize = 4;
 
 /// Runs of a slab: 12 of 12 lines, of which 10 are used, take 8 KiB, and a tile's activations for
-/// them 11 KiB, of a first-level cache of 32 KiB.
-const SLAB_RUNS: usize = 12;
+/// them 11 KiB, of a first-level cache of 32 KiB; 15 KiB of 48 KiB where two groups go side by side.
+pub(super) const SLAB_RUNS: usize = 12;
 
 /// Tokens that weights are opened for at once: their activations for a slab, 168 KiB, stay in a
 /// second-level cache of 256 KiB.
@@ -31,7 +31,7 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Weights that add nothing.
-    const ZERO: Self =
+    pub(super) const ZERO: Self =
         Self { code: [Line::ZERO; 8], scale: [Line::ZERO; 2], offset: [Line::ZERO; 2] };
 }
 

@@ -87,11 +87,7 @@ fn add_runs<const T: usize>(
     first: usize,
     sums: &mut [[f32; GROUP_ROWS]],
 ) {
-    let halves = matches!(layout, Layout::WideHalves | Layout::WideHalvesOffset);
-    let offsets = matches!(
-        layout,
-        Layout::NibbleOffset | Layout::NibbleSuper | Layout::WideOffset | Layout::WideHalvesOffset
-    );
+    let (halves, offsets) = (layout.has_half_scales(), layout.has_offsets());
     let (unit_lines, unit_cols) = layout.unit();
     let count = lines.len() / unit_lines * unit_cols / 32;
     for (index, run) in runs.iter().take(count).enumerate() {

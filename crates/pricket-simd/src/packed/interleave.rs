@@ -3,7 +3,7 @@
 use super::GROUP_ROWS;
 use super::layout::{Layout, Line};
 use crate::Format;
-use crate::format::{Codes, six_bit_pair};
+use crate::format::{Codes, factors};
 
 /// Packs up to 16 rows, `row_bytes` bytes each, into the zeroed `lines` of one group.
 pub(super) fn pack_group(
@@ -17,12 +17,13 @@ pub(super) fn pack_group(
         match layout {
             Layout::Single => put_words(bytes.as_chunks::<4>().0, row, lines),
             Layout::Half | Layout::UpperHalf => put_halves(bytes.as_chunks::<2>().0, row, lines),
-            Layout::NibbleSuper => put_super_blocks(bytes, row, lines),
+            Layout::NibbleSuper => put_super_nibbles(bytes, row, lines),
             Layout::Nibble | Layout::NibbleOffset | Layout::Byte => {
                 put_blocks(layout, bytes, format.block_bytes(), row, lines);
             }
-            Layout::Wide | Layout::WideOffset | Layout::WideHalves | Layout::WideHalvesOffset => {
-                put_wide(format, layout, bytes, row, lines);
+            Layout::Five | Layout::FiveOffset => put_fives(format, layout, bytes, row, lines),
+            Layout::FiveSuper | Layout::SixSuper | Layout::ThreeSuper | Layout::TwoSuper => {
+                put_super_blocks(format, layout, bytes, row, lines);
             }
         }
     }
@@ -67,50 +68,80 @@ fn put_blocks(layout: Layout, bytes: &[u8], block_bytes: usize, row: usize, line
 }
 
 /// `Q4_K`: the 6-bit scales and offsets are opened to bytes; the nibbles are kept as they are.
-fn put_super_blocks(bytes: &[u8], row: usize, lines: &mut [Line]) {
+fn put_super_nibbles(bytes: &[u8], row: usize, lines: &mut [Line]) {
     let (unit_lines, _) = Layout::NibbleSuper.unit();
     for (index, block) in bytes.chunks_exact(Format::Q4K.block_bytes()).enumerate() {
         let first = index * unit_lines;
-        let (head, codes) = block.split_at(16);
-        let (factors, packed) = head.split_at(4);
-        put(lines, first, 2 * row, &factors[..2]);
-        put(lines, first, 32 + 2 * row, &factors[2..]);
-        for run in 0..8 {
-            let (scale, offset) = six_bit_pair(packed, run);
-            put(lines, first + 1 + run / 2, 32 * (run % 2) + row, &[scale]);
-            put(lines, first + 1 + run / 2, 32 * (run % 2) + 16 + row, &[offset]);
-        }
+        put_factors(Format::Q4K, block, row, lines, first);
+        let (_, codes) = block.split_at(16);
         for (line, four) in codes.as_chunks::<4>().0.iter().enumerate() {
             put(lines, first + 5 + line, 4 * row, four);
         }
     }
 }
 
-/// The formats that open to bytes: f32 scales (and offsets) of a run, then its codes.
-fn put_wide(format: Format, layout: Layout, bytes: &[u8], row: usize, lines: &mut [Line]) {
+/// `Q5_0` and `Q5_1`: two blocks of 32 make a unit.
+fn put_fives(format: Format, layout: Layout, bytes: &[u8], row: usize, lines: &mut [Line]) {
     let (unit_lines, _) = layout.unit();
-    let runs = format.block_len() / 32;
-    let halves = matches!(layout, Layout::WideHalves | Layout::WideHalvesOffset);
-    let offsets = matches!(layout, Layout::WideOffset | Layout::WideHalvesOffset);
+    let heads = if layout == Layout::FiveOffset { 2 } else { 1 };
     for (index, block) in bytes.chunks_exact(format.block_bytes()).enumerate() {
-        for run in 0..runs {
-            let codes = Codes::read(format, block, run);
-            // Formats with different zeros share a layout: Q3_K's codes move from 4 to 32.
-            let shift = layout.zero() as u8 - codes.zero;
-            let mut line = (index * runs + run) * unit_lines;
-            let parts = if halves { 2 } else { 1 };
-            for scale in codes.scale.iter().take(parts) {
-                put(lines, line, 4 * row, &scale.to_ne_bytes());
-                line += 1;
-            }
-            for offset in codes.offset.iter().take(if offsets { parts } else { 0 }) {
-                put(lines, line, 4 * row, &offset.to_ne_bytes());
-                line += 1;
-            }
-            for four in codes.code.as_chunks::<4>().0 {
-                put(lines, line, 4 * row, &four.map(|code| code + shift));
-                line += 1;
-            }
+        let (first, part) = (index / 2 * unit_lines, index % 2);
+        for (line, half) in block.as_chunks::<2>().0.iter().take(heads).enumerate() {
+            put(lines, first + line, 32 * part + 2 * row, half);
+        }
+        let code = Codes::read(format, block, 0).code;
+        put_codes(&code, 5, row, lines, first + heads + 5 * part);
+    }
+}
+
+/// The k-quants but `Q4_K`: blocks of 256 whose codes are cut into planes of bits.
+fn put_super_blocks(format: Format, layout: Layout, bytes: &[u8], row: usize, lines: &mut [Line]) {
+    let (unit_lines, _) = layout.unit();
+    let width = (unit_lines - 5) / 8;
+    for (index, block) in bytes.chunks_exact(format.block_bytes()).enumerate() {
+        let first = index * unit_lines;
+        put_factors(format, block, row, lines, first);
+        for run in 0..8 {
+            let code = Codes::read(format, block, run).code;
+            put_codes(&code, width, row, lines, first + 5 + width * run);
+        }
+    }
+}
+
+/// A k-quant's factors: the f16 ones in the first line, the small ones as bytes in four more, two
+/// of each run.
+fn put_factors(format: Format, block: &[u8], row: usize, lines: &mut [Line], first: usize) {
+    let (halves, small) = factors(format, block);
+    for (which, half) in halves.iter().enumerate() {
+        put(lines, first, 32 * which + 2 * row, half);
+    }
+    for (run, pair) in small.as_chunks::<2>().0.iter().enumerate() {
+        for (which, byte) in pair.iter().enumerate() {
+            put(lines, first + 1 + run / 2, 32 * (run % 2) + 16 * which + row, &[*byte]);
+        }
+    }
+}
+
+/// Cuts 32 codes of `width` bits into planes: nibbles, or pairs of bits where there are fewer than
+/// four; then one or two bits more. `first` is the run's first line.
+fn put_codes(code: &[u8; 32], width: usize, row: usize, lines: &mut [Line], first: usize) {
+    let mut add = |line: usize, four: &[u8; 4], down: usize, mask: u8, up: usize| {
+        let places = lines.get_mut(first + line).and_then(|l| l.0.get_mut(4 * row..4 * row + 4));
+        for (place, code) in places.unwrap_or_default().iter_mut().zip(four) {
+            *place |= ((code >> down) & mask) << up;
+        }
+    };
+    for (j, four) in code.as_chunks::<4>().0.iter().enumerate() {
+        if width >= 4 {
+            add(j % 4, four, 0, 15, 4 * (j / 4));
+        } else {
+            add(j / 4, four, 0, 3, 2 * (j % 4));
+        }
+        match width {
+            6 => add(4 + j / 4, four, 4, 3, 2 * (j % 4)),
+            5 => add(4, four, 4, 1, j),
+            3 => add(2, four, 2, 1, j),
+            _ => {}
         }
     }
 }

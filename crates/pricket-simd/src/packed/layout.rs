@@ -52,14 +52,24 @@ pub(crate) enum Layout {
     /// `Q4_K`, 256 columns: a line of scale and offset multipliers, 4 lines with the scales and
     /// offsets of 8 runs as bytes, 32 lines of nibbles.
     NibbleSuper,
-    /// `Q5_0`, 32 columns: a line of f32 scales, 8 lines of bytes. Zero is 16.
-    Wide,
-    /// `Q5_1` and `Q5_K`, 32 columns: f32 scales, f32 offsets, 8 lines of bytes.
-    WideOffset,
-    /// `Q3_K` and `Q6_K`, 32 columns: two lines of f32 scales, 8 lines of bytes. Zero is 32.
-    WideHalves,
-    /// `Q2_K`, 32 columns: two lines of f32 scales, two of f32 offsets, 8 lines of bytes.
-    WideHalvesOffset,
+    /// `Q5_0`, 64 columns: scales; of each half, 4 lines of nibbles and a line with the fifth bits
+    /// of 8 codes in each byte. Zero is 16.
+    Five,
+    /// `Q5_1`, 64 columns: scales, offsets, codes as [`Layout::Five`].
+    FiveOffset,
+    /// `Q5_K`, 256 columns: 5 lines of scales and offsets as [`Layout::NibbleSuper`], of each of 8
+    /// runs codes as [`Layout::Five`].
+    FiveSuper,
+    /// `Q6_K`, 256 columns: a line of scales (16 f16, the rest unused), 4 lines with the signed
+    /// scales of 16 half runs, of each run 4 lines of nibbles and 2 lines with the upper two bits
+    /// of 4 codes in each byte. Zero is 32.
+    SixSuper,
+    /// `Q3_K`, 256 columns: scales as [`Layout::SixSuper`], of each run 2 lines with two bits of 4
+    /// codes in each byte and a line with the third bits. Zero is 4.
+    ThreeSuper,
+    /// `Q2_K`, 256 columns: a line of scales and scales of offsets, 4 lines with a nibble of each
+    /// for 16 half runs, of each run 2 lines with 4 codes in each byte.
+    TwoSuper,
     /// F32, 1 column: a line of singles.
     Single,
     /// F16, 2 columns: a line with 16 halves of each.
@@ -77,12 +87,14 @@ impl Layout {
             Format::Bf16 => Self::UpperHalf,
             Format::Q4_0 => Self::Nibble,
             Format::Q4_1 => Self::NibbleOffset,
-            Format::Q5_0 => Self::Wide,
-            Format::Q5_1 | Format::Q5K => Self::WideOffset,
+            Format::Q5_0 => Self::Five,
+            Format::Q5_1 => Self::FiveOffset,
             Format::Q8_0 => Self::Byte,
+            Format::Q2K => Self::TwoSuper,
+            Format::Q3K => Self::ThreeSuper,
             Format::Q4K => Self::NibbleSuper,
-            Format::Q2K => Self::WideHalvesOffset,
-            Format::Q3K | Format::Q6K => Self::WideHalves,
+            Format::Q5K => Self::FiveSuper,
+            Format::Q6K => Self::SixSuper,
         }
     }
 
@@ -93,9 +105,12 @@ impl Layout {
             Self::NibbleOffset => (10, 64),
             Self::Byte => (17, 64),
             Self::NibbleSuper => (37, 256),
-            Self::Wide => (9, 32),
-            Self::WideOffset | Self::WideHalves => (10, 32),
-            Self::WideHalvesOffset => (12, 32),
+            Self::Five => (11, 64),
+            Self::FiveOffset => (12, 64),
+            Self::FiveSuper => (45, 256),
+            Self::SixSuper => (53, 256),
+            Self::ThreeSuper => (29, 256),
+            Self::TwoSuper => (21, 256),
             Self::Single => (1, 1),
             Self::Half | Self::UpperHalf => (1, 2),
         }
@@ -115,13 +130,31 @@ impl Layout {
         }
     }
 
+    /// Whether each half of a run of 32 columns has scales of its own.
+    pub(crate) const fn has_half_scales(self) -> bool {
+        matches!(self, Self::SixSuper | Self::ThreeSuper | Self::TwoSuper)
+    }
+
+    /// Whether weights have offsets.
+    pub(crate) const fn has_offsets(self) -> bool {
+        matches!(
+            self,
+            Self::NibbleOffset
+                | Self::NibbleSuper
+                | Self::FiveOffset
+                | Self::FiveSuper
+                | Self::TwoSuper
+        )
+    }
+
     /// The code that stands for zero.
     pub(crate) const fn zero(self) -> i32 {
         match self {
             Self::Nibble => 8,
             Self::Byte => 128,
-            Self::Wide => 16,
-            Self::WideHalves => 32,
+            Self::Five => 16,
+            Self::SixSuper => 32,
+            Self::ThreeSuper => 4,
             _ => 0,
         }
     }
@@ -138,80 +171,4 @@ pub(crate) struct Panel<'a> {
     pub(crate) group_lines: usize,
     /// Rows that count: up to 15 of the last group may be padding.
     pub(crate) rows: usize,
-}
-
-/// 32 columns of 16 rows, opened into plain arrays: what the scalar kernels and the row reader
-/// share.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WeightRun {
-    /// Line `j` holds columns `4j..4j + 4`, four bytes per row.
-    pub(crate) code: [[u8; 64]; 8],
-    /// Scales per row, for columns 0..16 and 16..32.
-    pub(crate) scale: [[f32; 16]; 2],
-    /// Offsets per row, likewise; zero in layouts without offsets.
-    pub(crate) offset: [[f32; 16]; 2],
-}
-
-impl WeightRun {
-    /// Opens run `run` (32 columns) of a group's `lines`. A slice that is too short gives zeros.
-    pub(crate) fn open(layout: Layout, lines: &[Line], run: usize) -> Self {
-        let (unit_lines, unit_cols) = layout.unit();
-        let runs = (unit_cols / 32).max(1);
-        let unit = lines.get(run / runs * unit_lines..).unwrap_or_default();
-        let at = |index: usize| unit.get(index).copied().unwrap_or(Line::ZERO);
-        let part = run % runs;
-        let none = [[0.0; 16]; 2];
-        match layout {
-            Layout::Nibble => {
-                let code = nibble_pairs(|j| at(1 + 4 * part + j));
-                Self { code, scale: [at(0).halves(part); 2], offset: none }
-            }
-            Layout::NibbleOffset => {
-                let code = nibble_pairs(|j| at(2 + 4 * part + j));
-                Self { code, scale: [at(0).halves(part); 2], offset: [at(1).halves(part); 2] }
-            }
-            Layout::Byte => {
-                let code = std::array::from_fn(|j| at(1 + 8 * part + j).0);
-                Self { code, scale: [at(0).halves(part); 2], offset: none }
-            }
-            Layout::NibbleSuper => {
-                let shift = 4 * (part % 2);
-                let code = std::array::from_fn(|j| {
-                    at(5 + part / 2 * 8 + j).0.map(|pair| (pair >> shift) & 15)
-                });
-                let small = at(1 + part / 2);
-                let product = |factor: [f32; 16], bytes: [u8; 16], sign: f32| -> [f32; 16] {
-                    std::array::from_fn(|r| sign * (factor[r] * f32::from(bytes[r])))
-                };
-                let scale = product(at(0).halves(0), small.bytes(part % 2 * 2), 1.0);
-                let offset = product(at(0).halves(1), small.bytes(part % 2 * 2 + 1), -1.0);
-                Self { code, scale: [scale; 2], offset: [offset; 2] }
-            }
-            Layout::Wide => {
-                let code = std::array::from_fn(|j| at(1 + j).0);
-                Self { code, scale: [at(0).floats(); 2], offset: none }
-            }
-            Layout::WideOffset => {
-                let code = std::array::from_fn(|j| at(2 + j).0);
-                Self { code, scale: [at(0).floats(); 2], offset: [at(1).floats(); 2] }
-            }
-            Layout::WideHalves => {
-                let code = std::array::from_fn(|j| at(2 + j).0);
-                Self { code, scale: [at(0).floats(), at(1).floats()], offset: none }
-            }
-            Layout::WideHalvesOffset => Self {
-                code: std::array::from_fn(|j| at(4 + j).0),
-                scale: [at(0).floats(), at(1).floats()],
-                offset: [at(2).floats(), at(3).floats()],
-            },
-            Layout::Single | Layout::Half | Layout::UpperHalf => {
-                Self { code: [[0; 64]; 8], scale: none, offset: none }
-            }
-        }
-    }
-}
-
-/// Four lines of nibbles as eight lines of codes: the low nibbles are columns 0..16.
-fn nibble_pairs(line: impl Fn(usize) -> Line) -> [[u8; 64]; 8] {
-    std::array::from_fn(|j| line(j % 4).0.map(|pair| if j < 4 { pair & 15 } else { pair >> 4 }))
 }

@@ -1,6 +1,7 @@
 //! One row back from the packed form, as numbers.
 
-use super::layout::{Layout, Line, Panel, WeightRun};
+use super::layout::{Layout, Line, Panel};
+use super::opening::WeightRun;
 
 /// Writes row `row` (0..16) of a panel of one group.
 pub(super) fn row_into(group: &Panel<'_>, row: usize, out: &mut [f32]) {

@@ -9,23 +9,31 @@
 use core::arch::x86_64::{
     __m512, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
     _mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_slli_epi32, _mm512_sub_epi32,
+    _mm512_setzero_si512, _mm512_slli_epi32,
 };
 
 use std::ops::Range;
 
 use bytemuck::must_cast;
 
-use super::opened::{Opened, SLAB_RUNS, Slab, open};
+use super::opened;
 use crate::activations::{Run, TILE, Tiles};
+use crate::kernels::many::{Opened, SLAB_RUNS};
+use crate::kernels::quantized;
 use crate::kernels::walk::put;
 use crate::matmul::Product;
-use crate::packed::{GROUP_ROWS, Layout, Panel};
+use crate::packed::{GROUP_ROWS, Layout, Line, Panel};
 
 /// Tokens side by side: an octet.
 const OCTET: usize = 8;
 /// Half of an octet, where no more tokens are left, or where each has two chains.
 const QUAD: usize = 4;
+
+/// Opens the units of some lines.
+type Open = fn(&[Line], &mut [Opened]);
+
+/// A slab of columns of one or two groups.
+type Slab = [[Opened; SLAB_RUNS]; 2];
 
 /// The sums of an octet for two groups.
 type Sums = [[__m512; OCTET]; 2];
@@ -35,34 +43,32 @@ type Sums = [[__m512; OCTET]; 2];
 const MANY: usize = 32;
 const FEW: usize = 2;
 
+/// The call of `sized` for a layout.
+macro_rules! sized {
+    ([$open:ident $lines:tt, $runs:tt, $zero:tt, $most:tt, $halves:tt, $offsets:tt]
+     $panel:expr, $tiles:expr, $out:expr) => {
+        sized::<$zero, $halves, $offsets>($panel, opened::$open, $tiles, $out)
+    };
+}
+
 /// Many tokens.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 pub(super) fn matmul(panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
-    match panel.layout {
-        Layout::Nibble => sized::<8, false, false>(panel, tiles, out),
-        Layout::Byte => sized::<128, false, false>(panel, tiles, out),
-        Layout::Wide => sized::<16, false, false>(panel, tiles, out),
-        Layout::NibbleOffset | Layout::NibbleSuper | Layout::WideOffset => {
-            sized::<0, false, true>(panel, tiles, out);
-        }
-        Layout::WideHalves => sized::<32, true, false>(panel, tiles, out),
-        Layout::WideHalvesOffset => sized::<0, true, true>(panel, tiles, out),
-        // Float weights never meet quantised activations: `matmul` checks the kinds.
-        Layout::Single | Layout::Half | Layout::UpperHalf => {}
-    }
+    quantized::by_layout!(panel.layout, plain, [sized](panel, tiles, out), ());
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 fn sized<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
     panel: &Panel<'_>,
+    open: Open,
     tiles: Tiles<'_>,
     mut out: Product<'_>,
 ) {
     if out.tokens <= FEW * OCTET {
-        return blocks::<ZERO, HALVES, OFFSETS, FEW>(panel, tiles, 0, &mut out);
+        return blocks::<ZERO, HALVES, OFFSETS, FEW>(panel, open, tiles, 0, &mut out);
     }
     for first in (0..out.tokens.div_ceil(OCTET)).step_by(MANY) {
-        blocks::<ZERO, HALVES, OFFSETS, MANY>(panel, tiles, first, &mut out);
+        blocks::<ZERO, HALVES, OFFSETS, MANY>(panel, open, tiles, first, &mut out);
     }
 }
 
@@ -71,6 +77,7 @@ fn sized<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
 #[expect(clippy::large_stack_arrays, reason = "at most 50 KiB, made once for a whole product")]
 fn blocks<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const OCTETS: usize>(
     panel: &Panel<'_>,
+    open: Open,
     tiles: Tiles<'_>,
     first: usize,
     out: &mut Product<'_>,
@@ -90,9 +97,12 @@ fn blocks<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const OCTETS
             for slab in &mut slab {
                 let group = groups.next().unwrap_or_default();
                 let lines = group.get(start * unit_lines..end * unit_lines);
-                open(panel.layout, lines.unwrap_or_default(), slab);
+                open(lines.unwrap_or_default(), slab);
+                if group.is_empty() {
+                    slab.fill(Opened::ZERO);
+                }
             }
-            let runs = start * unit_runs..(end * unit_runs).next_multiple_of(2);
+            let runs = start * unit_runs..end * unit_runs;
             for (index, sums) in used.iter_mut().enumerate() {
                 let octet = first + index;
                 let tile = (octet / 2 * tiles.per_tile)..;
@@ -111,12 +121,11 @@ fn blocks<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const OCTETS
     }
 }
 
-/// How many units make up a slab: as many as fit, evenly, and an even number of runs, because runs
-/// go in pairs.
+/// How many units make up a slab: as many as fit, evenly. Every unit has an even number of runs, as
+/// they go in pairs.
 fn slab_units(units: usize, unit_runs: usize) -> usize {
     let most = (SLAB_RUNS / unit_runs).max(1);
-    let step = units.div_ceil(units.div_ceil(most).max(1)).max(1);
-    if unit_runs % 2 == 1 { step.next_multiple_of(2) } else { step }
+    units.div_ceil(units.div_ceil(most).max(1)).max(1)
 }
 
 /// Writes an octet's sums where they belong and makes them zero again.
@@ -280,9 +289,8 @@ fn add_halves<const ZERO: i32, const OFFSETS: bool, const T: usize>(
             let low = run.low_sum[first + t];
             let sum = if half == 0 { low } else { run.sum[first + t] - low };
             if ZERO != 0 {
-                let zero = _mm512_slli_epi32::<5>(_mm512_set1_epi32(sum));
                 for g in 0..2 {
-                    dots[g][t] = _mm512_sub_epi32(_mm512_setzero_si512(), zero);
+                    dots[g][t] = _mm512_set1_epi32(-ZERO * sum);
                 }
             }
             if OFFSETS {

@@ -111,7 +111,7 @@ fn attend_rows<
         }
         let values = tile.values.get(start * width..(start + positions) * width);
         let values = values.unwrap_or_default();
-        let values = Values { weights: scores, owns, values, width };
+        let values = Values { weights: scores, owns, rows: values, width };
         mix::<ROWS, VECTORS, K, L>(lanes, &values, &mut space.sums, open);
         for (r, row) in rows.clone().enumerate() {
             let at = row * width..(row + 1) * width;

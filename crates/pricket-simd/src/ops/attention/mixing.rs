@@ -13,7 +13,7 @@ pub(super) struct Values<'a, const ROWS: usize, K> {
     /// How many positions, from the first one on, each row sees.
     pub(super) owns: [usize; ROWS],
     /// (positions, width)
-    pub(super) values: &'a [K],
+    pub(super) rows: &'a [K],
     pub(super) width: usize,
 }
 
@@ -46,7 +46,7 @@ fn mix_columns<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: La
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     let mut acc = [[lanes.zero(); VECTORS]; ROWS];
-    let mut rows = values.values.chunks_exact(values.width).take(ATTENTION_CHUNK).enumerate();
+    let mut rows = values.rows.chunks_exact(values.width).take(ATTENTION_CHUNK).enumerate();
     let shared = values.owns.iter().copied().min().unwrap_or(0);
     let open = |value: &[K]| {
         let (lines, tail) = value.get(column..).unwrap_or_default().as_chunks::<LANES>();
