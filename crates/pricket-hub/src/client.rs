@@ -4,16 +4,17 @@ use std::io::Read;
 
 use pricket_core::without_userinfo;
 use serde::Deserialize;
-use ureq::http::{HeaderMap, Uri};
+use ureq::http::HeaderMap;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use crate::HubError;
+use crate::address::{escape, host, origin, shown};
 use crate::digest::{Hash, Promise};
 use crate::limits::{
     CA_BUNDLE_BYTES_MAX, FILE_BYTES_MAX, FILES_MAX, LISTING_BYTES_MAX, REDIRECTS_MAX,
 };
-use crate::reference::{check_file, clip};
+use crate::reference::check_file;
 use crate::registry::is_sha256;
 use crate::settings::Settings;
 
@@ -262,22 +263,6 @@ fn told(error: &ureq::Error) -> String {
     }
 }
 
-fn origin(url: &str) -> Option<String> {
-    let uri: Uri = url.parse().ok()?;
-    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
-}
-
-fn host(url: &str) -> String {
-    let uri = url.parse::<Uri>().ok();
-    uri.and_then(|uri| uri.authority().map(|a| a.host().to_owned())).unwrap_or_else(|| shown(url))
-}
-
-/// What may be told of an address: who may see it is not said, and queries hold signatures.
-fn shown(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    clip(&without_userinfo(url.get(..end).unwrap_or_default()))
-}
-
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -285,20 +270,4 @@ fn is_hex(text: &str) -> bool {
 fn is_file_name(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     (1..=128).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(plain)
-}
-
-/// Percent-encodes (RFC 3986, section 2.1) all but the unreserved characters and `keep`.
-fn escape(text: &str, keep: &str) -> String {
-    use std::fmt::Write as _;
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let c = char::from(byte);
-        if byte.is_ascii_alphanumeric() || "-._~".contains(c) || keep.contains(c) {
-            escaped.push(c);
-        } else {
-            // Writing to a `String` cannot fail.
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
 }

@@ -38,6 +38,7 @@ mod fetch;
 mod repository;
 mod selection;
 mod client;
+mod address;
 mod transfer;
 mod wheel;
 mod archive;
