@@ -12,13 +12,14 @@ use serde::Serialize;
 use crate::args::BenchArgs;
 use crate::config::{BACKEND, Config};
 use crate::error::CliError;
-use crate::forward::Forward;
+use crate::forward::{self, Forward};
 use crate::interrupt::Interrupt;
 use crate::limits::BENCH_SEQUENCES_MAX;
 use crate::terminal::Terminal;
 use crate::{load, locate, table};
 
-/// Tokens given to the model at once, as the engine does by default.
+/// Tokens given to the model at once: as many as `llama-bench` gives, by its `-ub`. The engine
+/// gives fewer, to notice a dropped stream sooner.
 const PREFILL_CHUNK: usize = 512;
 
 /// What was measured. Rates are medians over the repeats, `None` where there was nothing to
@@ -90,13 +91,7 @@ pub(crate) fn bench(
 
     let spec = opened.model.spec().clone();
     let tokens_max = args.depth.saturating_add(args.prompt.max(args.generate));
-    if tokens_max > spec.context_length {
-        let have = spec.context_length;
-        return Err(CliError::Usage(format!(
-            "the bench needs a context of {tokens_max} tokens, but the model was trained for \
-             {have}; give a smaller --prompt, --generate or --depth"
-        )));
-    }
+    forward::check_context(&spec, tokens_max, "--prompt, --generate or --depth")?;
     let mut forward = Forward::new(opened.model, args.batch, tokens_max)?;
     let mut rates = measure(&mut forward, args)?;
     let (prefill_tokens_per_second, prefill_spread) = told(&mut rates.prefill);

@@ -95,6 +95,23 @@ impl Forward {
     }
 }
 
+/// Refuses more tokens than a model was trained for, before any memory is taken for them. `flags`
+/// say how many there are.
+pub(crate) fn check_context(
+    spec: &ModelSpec,
+    tokens_max: usize,
+    flags: &str,
+) -> Result<(), CliError> {
+    let have = spec.context_length;
+    if tokens_max <= have {
+        return Ok(());
+    }
+    Err(CliError::Usage(format!(
+        "this needs a context of {tokens_max} tokens, but the model was trained for {have}; give a \
+         smaller {flags}"
+    )))
+}
+
 /// The most likely token; the lowest id where several are equally likely.
 pub(crate) fn most_likely(row: &[f32]) -> u32 {
     let mut best = (0, f32::NEG_INFINITY);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::args::LogitsArgs;
 use crate::config::Config;
 use crate::error::CliError;
-use crate::forward::{Forward, most_likely};
+use crate::forward::{Forward, check_context, most_likely};
 use crate::interrupt::Interrupt;
 use crate::load;
 use crate::terminal::Terminal;
@@ -32,7 +32,9 @@ pub(crate) fn logits(
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let model = load::model(&args.source.model, config, terminal, interrupt)?.model;
-    let mut forward = Forward::new(model, 1, args.ids.len() + args.greedy)?;
+    let tokens_max = args.ids.len().saturating_add(args.greedy);
+    check_context(model.spec(), tokens_max, "--greedy, or fewer --ids")?;
+    let mut forward = Forward::new(model, 1, tokens_max)?;
     let mut report = Report::default();
     for chunk in args.ids.chunks(args.chunk.unwrap_or(args.ids.len()).max(1)) {
         let rows = forward.extend(chunk, LogitsWanted::All)?;

@@ -97,6 +97,16 @@ fn logits_agree_with_the_reference_however_they_are_computed() {
     }
 }
 
+#[test]
+fn logits_beyond_the_context_are_refused_with_the_numbers() {
+    let (home, model) = (Pricket::new(), tiny("tiny-llama"));
+    let most = u64::MAX.to_string();
+    for (greedy, told) in [("509", "513"), (most.as_str(), most.as_str())] {
+        home.run(&["debug", "logits", &model, "--ids", "1,2,3,4", "--greedy", greedy])
+            .is_error(2, &[told, "512", "--greedy"]);
+    }
+}
+
 /// The negative logarithm of the probability of `target` after `ids`, from every logit that
 /// `debug logits` tells.
 fn surprise(home: &Pricket, model: &str, ids: &[u64], target: u64) -> f64 {
