@@ -36,7 +36,6 @@ pub(crate) fn chat(
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
-    config.sampling().validate().map_err(|error| CliError::Usage(error.to_string()))?;
     let engine = load::engine(config.model(args.model.as_deref())?, config, terminal, interrupt)?;
     load::note_template(&engine, terminal);
     let mut input = Input::open(config)?;
@@ -84,10 +83,15 @@ struct Session<'a> {
     conversations: usize,
 }
 
-/// What the engine says of its model, with the price that the model data has for it.
+/// What the engine says of its model, with the price that the model data has for what its name
+/// means. It runs here, so a provider's price is none of its own.
 fn priced(engine: &Engine, config: &Config) -> Result<ModelInfo, CliError> {
     let mut info = engine.info().clone();
-    info.price = locate::hub(config)?.catalog().find(&info.name).and_then(|m| m.price.clone());
+    let hub = locate::hub(config)?;
+    let meant = hub.resolve(&info.name)?;
+    let known = meant.info.as_ref().or_else(|| hub.catalog().find(&meant.reference.to_string()));
+    let own = known.filter(|model| model.provider.is_none());
+    info.price = own.and_then(|model| model.price.clone());
     Ok(info)
 }
 

@@ -57,7 +57,6 @@ fn build(
     config: &Config,
     terminal: &mut Terminal,
 ) -> Result<CompletionRequest, CliError> {
-    config.sampling().validate().map_err(|error| CliError::Usage(error.to_string()))?;
     let prompt = prompt::gather(args.prompt.as_deref(), terminal)?;
     let request = if args.raw {
         CompletionRequest::raw(prompt)

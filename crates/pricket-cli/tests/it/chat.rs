@@ -114,3 +114,34 @@ fn answers_cost_what_the_model_data_says() {
         assert!(line.ends_with(&format!(" tokens out, {cost}")), "{line}");
     }
 }
+
+#[test]
+fn a_model_of_this_machine_is_not_charged_at_a_providers_price() {
+    let home = Pricket::new();
+    let model = home.chat_model();
+    let rules = home.file(
+        "rules.toml",
+        &format!(
+            "[[rule]]\npattern = {{ exact = \"gpt-4o\" }}\ntarget = {model:?}\n\
+             [[rule]]\npattern = {{ exact = \"small\" }}\ntarget = {model:?}\n"
+        ),
+    );
+    let row = |name: &str| {
+        let price = serde_json::json!({"input": "0", "output": "1000.00", "as_of": "2026-11-22"});
+        serde_json::json!({"name": name, "price": price})
+    };
+    let stats = |name: &str, rows: &[Value]| {
+        let data = serde_json::json!({"version": 1, "models": rows});
+        let data = home.file("data.json", &data.to_string());
+        let lines = home.file("lines.txt", "Hi\n/stats\n");
+        let mut command = home.command(&["chat", name, "--max-tokens", "4", "--greedy"]);
+        command.env("PRICKET_CONFIG", &rules).env("PRICKET_MODEL_DATA", data);
+        command.stdin(std::fs::File::open(lines).unwrap());
+        crate::command::finish(command.spawn().unwrap()).ok().stderr
+    };
+    let told = stats("gpt-4o", &[]);
+    assert!(told.contains("this conversation: 1 answer, ") && !told.contains('$'), "{told}");
+    // What the name means has a price of its own; what it was called has another model's.
+    assert!(stats("small", &[row(&model)]).contains("tokens out, $0.004"));
+    assert!(!stats("small", &[row("small")]).contains('$'));
+}
