@@ -217,6 +217,10 @@ impl CliError {
                 "give an alias (`smollm2:135m`), hf:ORG/REPO/FILE, a .gguf file, or a folder with \
                  config.json; `pricket list` shows what is on disk",
             ),
+            "model_unknown" => Some("`pricket models` shows the known names"),
+            "model_data_unreadable" => Some("PRICKET_MODEL_DATA or hub.model_data names it"),
+            "models_unlisted" => Some("PRICKET_MODELS or hub.models names it"),
+            "certificates_unreadable" => Some("SSL_CERT_FILE names it"),
             "config_invalid" => Some("`pricket config example` shows every setting"),
             "model_missing" => Some("name one, or write it into the file of `pricket config path`"),
             "model_malformed" => Some("download the file again, or convert it again"),

@@ -43,7 +43,10 @@ fn all(hub: &Hub, args: &ModelsArgs, terminal: &mut Terminal) -> Result<(), CliE
     if let Some(context) = args.context_min {
         query = query.context_at_least(context);
     }
-    let models: Vec<&ModelInfo> = hub.catalog().select(&query).collect();
+    let mut models: Vec<ModelInfo> = hub.catalog().select(&query).cloned().collect();
+    if query == ModelQuery::new() {
+        models.extend(unknown_aliases(hub));
+    }
     if args.json {
         return terminal.json_pretty(&models);
     }
@@ -53,8 +56,17 @@ fn all(hub: &Hub, args: &ModelsArgs, terminal: &mut Terminal) -> Result<(), CliE
     }
     let head = ["NAME", "CONTEXT", "ANSWER", "INPUT $", "OUTPUT $", "AS OF", "CAN"];
     let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(models.into_iter().map(row));
+    rows.extend(models.iter().map(row));
     terminal.line(table::columns(&rows))
+}
+
+/// The aliases of which the model data says nothing: those of the user's own. Nothing is known of
+/// them but that they may be named, so they fit no filter.
+fn unknown_aliases(hub: &Hub) -> impl Iterator<Item = ModelInfo> {
+    let has_row =
+        |name: &str| hub.catalog().find_all(name).into_iter().any(|info| info.provider.is_none());
+    let aliases = hub.registry().iter().filter(move |alias| !has_row(&alias.name));
+    aliases.map(|alias| ModelInfo { aliases: alias.aka.clone(), ..ModelInfo::new(&alias.name) })
 }
 
 fn row(info: &ModelInfo) -> [String; 7] {

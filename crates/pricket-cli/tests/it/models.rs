@@ -37,6 +37,36 @@ fn filters_take_only_what_is_known_to_fit() {
 }
 
 #[test]
+fn aliases_of_the_user_are_listed_with_what_is_not_known_of_them() {
+    let home = Pricket::new();
+    let alias = |name: &str, aka: &str| {
+        format!("[[alias]]\nname = {name:?}\naka = [{aka:?}]\nrepo = \"o/r\"\nfile = \"m.gguf\"\n")
+    };
+    let file = home.file("own.toml", &(alias("mine:1b", "my") + &alias("gpt-4o", "g")));
+    let told = home.run(&["models", "--config", &file]).ok().stdout;
+    let row = told.lines().find(|line| line.starts_with("mine:1b ")).expect("a row");
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["mine:1b", "-", "-", "-", "-", "-"]);
+    assert!(told.lines().any(|line| line.starts_with("gpt-4o ")), "{told}");
+    assert_eq!(told.matches("smollm2:135m ").count(), 1, "{told}");
+    let json = home.run(&["models", "--json", "--config", &file]).ok().json();
+    let mine = json.as_array().unwrap().iter().find(|model| model["name"] == "mine:1b").unwrap();
+    assert_eq!(mine["aliases"], json!(["my"]));
+    let told = home.run(&["models", "--can", "chat", "--config", &file]).ok().stdout;
+    assert!(!told.contains("mine:1b"), "{told}");
+    let told = home.run(&["run", "xyzzy", "Hi", "--config", &file]);
+    told.is_error(3, &["`hf:org/repo/file`", "help: `pricket models` shows the known names"]);
+}
+
+#[test]
+fn a_name_that_begins_with_a_provider_is_not_said_to_run_there() {
+    let home = Pricket::new();
+    let told = home.run(&["run", "google/gemma-2b", "Hi"]);
+    told.is_error(5, &["begins with a provider of the model data", "`hf:google/gemma-2b`"]);
+    assert!(!told.stderr.contains("google runs"), "{told:?}");
+    home.run(&["run", "openai/gpt-4o", "Hi"]).is_error(5, &["is a model that openai runs"]);
+}
+
+#[test]
 fn a_name_is_explained() {
     let home = Pricket::new();
     let told = home.run(&["models", "smollm2:135m"]).ok().stdout;
