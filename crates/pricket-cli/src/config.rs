@@ -45,7 +45,7 @@ pub(crate) use self::table::{
 use self::entry::Entry;
 use self::file::Reader;
 use self::setting::Unset;
-use self::table::TABLE;
+use self::table::{SHARED_CACHE, TABLE, TOKEN};
 use self::value::Value;
 use crate::error::CliError;
 
@@ -56,6 +56,23 @@ pub(crate) struct Config {
     file: Option<PathBuf>,
     entries: BTreeMap<&'static str, Entry>,
     models: Models,
+}
+
+/// Lays variables of the Hugging Face tools over the file that are none of a setting and decide of
+/// it all the same: the environment wins over the file.
+fn lay_over(entries: &mut BTreeMap<&'static str, Entry>, environment: &Environment) {
+    let is_set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+    let by_file = |entry: Option<&Entry>| entry.is_none_or(|e| e.origin.layer() == "file");
+    if let Some(home) = is_set("HF_HOME")
+        && by_file(entries.get(SHARED_CACHE.key))
+    {
+        let value = Value::Path(Path::new(home).join("hub"));
+        entries.insert(SHARED_CACHE.key, Entry { value, origin: Origin::Variable("HF_HOME") });
+    }
+    // The token is in that file, where the hub looks for it.
+    if is_set("HF_TOKEN_PATH").is_some() && by_file(entries.get(TOKEN.key)) {
+        entries.remove(TOKEN.key);
+    }
 }
 
 impl Config {
@@ -89,18 +106,19 @@ impl Config {
         if !mistakes.told.is_empty() {
             return Err(CliError::Config(mistakes));
         }
+        lay_over(&mut entries, &environment);
         entries.extend(flags::given(matches).into_iter().map(|(setting, e)| (setting.key, e)));
         Ok(Self { environment, location, file, entries, models })
+    }
+
+    /// What the process was started with.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
     }
 
     /// The value of a setting that somebody set.
     fn value(&self, setting: &Setting) -> Option<&Value> {
         self.entries.get(setting.key).map(|entry| &entry.value)
-    }
-
-    /// Where a setting's value comes from.
-    pub(crate) fn origin(&self, setting: &Setting) -> &Origin {
-        self.entries.get(setting.key).map_or(&Origin::Default, |entry| &entry.origin)
     }
 
     /// A text, or the default that the table holds for it; one that is empty is none.

@@ -26,6 +26,10 @@ pub(crate) const MODEL_TABLES_MAX: usize = 1_000;
 /// How much of a wrong key or value is told, in characters: enough to know it again.
 pub(crate) const MISTAKE_CHARS_MAX: usize = 60;
 
+/// How much of a sentence about a mistake is told, in characters. Sentences of our own are shorter;
+/// those of parsers quote what they read, at any length.
+pub(crate) const MISTAKE_SENTENCE_CHARS_MAX: usize = 400;
+
 /// The most sequences that `bench` runs side by side. The engine runs some dozens; far beyond that
 /// a pass is bound by arithmetic, and more sequences tell nothing new.
 pub(crate) const BENCH_SEQUENCES_MAX: usize = 1_024;

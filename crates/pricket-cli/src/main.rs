@@ -57,7 +57,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Gathers what the user wants, and does it. Where the configuration is wrong nothing is started.
+/// Gathers what the user wants, and does it. Where that fails nothing is started, and a program
+/// that reads JSON lines is told so.
 fn start(cli: &Cli, matches: &ArgMatches, terminal: &mut Terminal) -> Result<(), CliError> {
     let environment = Environment::of_process();
     let location = Location::find(cli.config.as_deref(), &environment);
@@ -67,8 +68,12 @@ fn start(cli: &Cli, matches: &ArgMatches, terminal: &mut Terminal) -> Result<(),
             return config::command(args, location, matches, environment, terminal);
         }
     };
-    match Config::load(location, matches, environment) {
-        Ok(config) => dispatch(task, &config, terminal),
+    let ready = Config::load(location, matches, environment).and_then(|config| {
+        logging::install(&config);
+        Ok((config, Interrupt::install()?))
+    });
+    match ready {
+        Ok((config, interrupt)) => dispatch(task, &config, &interrupt, terminal),
         Err(error) => Err(match task {
             Task::Run(args) => run::tell(error, run::form(args), terminal),
             _ => error,
@@ -76,18 +81,21 @@ fn start(cli: &Cli, matches: &ArgMatches, terminal: &mut Terminal) -> Result<(),
     }
 }
 
-fn dispatch(task: &Task, config: &Config, terminal: &mut Terminal) -> Result<(), CliError> {
-    logging::install(config)?;
-    let interrupt = Interrupt::install()?;
+fn dispatch(
+    task: &Task,
+    config: &Config,
+    interrupt: &Interrupt,
+    terminal: &mut Terminal,
+) -> Result<(), CliError> {
     match task {
-        Task::Run(args) => run::run(args, config, terminal, &interrupt),
-        Task::Chat(args) => chat::chat(args, config, terminal, &interrupt),
-        Task::Pull(args) => pull::pull(args, config, terminal, &interrupt),
+        Task::Run(args) => run::run(args, config, terminal, interrupt),
+        Task::Chat(args) => chat::chat(args, config, terminal, interrupt),
+        Task::Pull(args) => pull::pull(args, config, terminal, interrupt),
         Task::List(args) => list::list(args, config, terminal),
         Task::Rm(args) => rm::rm(args, config, terminal),
-        Task::Inspect(args) => inspect::inspect(args, config, terminal, &interrupt),
+        Task::Inspect(args) => inspect::inspect(args, config, terminal, interrupt),
         Task::Models(args) => models::models(args, config, terminal),
-        Task::Bench(args) => bench::bench(args, config, terminal, &interrupt),
-        Task::Debug(args) => debug::debug(&args.command, config, terminal, &interrupt),
+        Task::Bench(args) => bench::bench(args, config, terminal, interrupt),
+        Task::Debug(args) => debug::debug(&args.command, config, terminal, interrupt),
     }
 }

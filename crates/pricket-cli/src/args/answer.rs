@@ -14,7 +14,7 @@ pub(crate) struct RunArgs {
     #[arg(index = 2)]
     pub(crate) prompt: Option<String>,
     /// Continue the prompt as it stands, without the model's chat template
-    #[arg(long, conflicts_with_all = ["system", "template"])]
+    #[arg(long, conflicts_with_all = ["answer.system", "answer.template"])]
     pub(crate) raw: bool,
     /// One JSON object a line instead of text: the pieces, then how it ended
     #[arg(long)]

@@ -22,7 +22,6 @@ pub(crate) struct ModelsArgs {
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) provider: Option<String>,
     /// Only models whose context has so many tokens or more
-    // Its id is not that of the setting `model.context`, which has a flag of the same name.
     #[arg(long = "context", value_name = "TOKENS", value_parser = at_least_one)]
     pub(crate) context_min: Option<usize>,
     /// JSON instead of a table

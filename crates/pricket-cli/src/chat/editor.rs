@@ -1,7 +1,7 @@
 //! Where a conversation's lines come from: a line editor with history, or standard input as it is.
 
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustyline::Editor;
 use rustyline::error::ReadlineError;
@@ -115,8 +115,8 @@ pub(crate) fn history_path(config: &Config) -> Option<PathBuf> {
     if let Some(path) = config.path(&config::HISTORY) {
         return Some(path.to_path_buf()).filter(|path| !path.as_os_str().is_empty());
     }
-    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from);
-    let state = state.filter(|path| path.is_absolute());
-    let state = state.or_else(|| Some(std::env::home_dir()?.join(".local").join("state")))?;
+    let environment = config.environment();
+    let state = environment.absolute("XDG_STATE_HOME").map(Path::to_path_buf);
+    let state = state.or_else(|| Some(environment.home()?.join(".local").join("state")))?;
     Some(state.join("pricket").join("chat_history"))
 }

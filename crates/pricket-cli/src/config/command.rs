@@ -5,6 +5,7 @@ use clap::ArgMatches;
 use super::{Config, Environment, Location, example, show};
 use crate::args::{ConfigArgs, ConfigCommand};
 use crate::error::CliError;
+use crate::locate;
 use crate::terminal::Terminal;
 
 /// Tells about the configuration. A broken one is no reason not to tell where it is.
@@ -35,13 +36,16 @@ fn path(location: &Location, terminal: &mut Terminal) -> Result<(), CliError> {
         return Ok(());
     };
     if !path.exists() {
-        terminal.note("not there; `pricket config example` writes one");
+        let path = path.display();
+        terminal.note(format_args!("not there; `pricket config example > {path}` begins one"));
     }
     terminal.line(path.display())
 }
 
-/// Whoever comes here has loaded a configuration without a mistake.
+/// Whoever comes here has loaded a configuration without a mistake. What it names must be usable
+/// too, as every command needs it.
 fn check(config: &Config, terminal: &mut Terminal) -> Result<(), CliError> {
+    locate::disk(config)?;
     for stranger in config.environment.strangers() {
         terminal.note(stranger);
     }

@@ -46,11 +46,15 @@ impl Environment {
 
     /// What the environment says about a setting: the first variable that is set, and its value or
     /// what is wrong with it. A blank variable is one that is not set, except where the setting
-    /// takes an empty text.
+    /// takes an empty text; a text in a list may be blank, but not empty.
     pub(super) fn value_of(&self, setting: &Setting) -> Option<Result<(Value, Origin), Mistake>> {
         let set = setting.variables.iter().find_map(|&name| {
             let value = self.get(name)?;
-            (!is_blank(value) || setting.kind.takes_empty()).then_some((name, value))
+            let blank = match setting.kind {
+                Kind::Texts => value.is_empty(),
+                _ => is_blank(value),
+            };
+            (!blank || setting.kind.takes_empty()).then_some((name, value))
         });
         let (name, value) = set?;
         let origin = Origin::Variable(name);
@@ -82,7 +86,7 @@ fn read(kind: Kind, value: &OsStr) -> Result<Value, String> {
     let text = value.to_str().ok_or("the value is not UTF-8 text")?;
     // A space that got in by a shell's quotes means nothing, except in a text.
     let text = match kind {
-        Kind::Text { .. } | Kind::Texts => text,
+        Kind::Text { .. } | Kind::Texts | Kind::Model => text,
         _ => text.trim(),
     };
     kind.parse(text).ok_or_else(|| {

@@ -8,7 +8,8 @@ const COLUMNS: usize = 100;
 
 const HEAD: &str = "\
 # The configuration of pricket. A flag wins over an environment variable, which wins over this file.
-# `~/` is your home; other paths that are not absolute begin at this file's folder.";
+# `~/` is your home; other paths that are not absolute begin at this file's folder. A model is a
+# path where it begins with `~/`, `./` or `../`, or ends in `.gguf` or `.safetensors`.";
 
 const MODELS: &str = "
 # Names of your own for files on the hub; one that is built in may be taken over. A file of this

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pricket::hub::{ModelRef, Registry, Rule};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -16,9 +17,11 @@ use super::origin::{Mistake, Mistakes, Origin};
 use super::setting::Setting;
 use super::suggestion::{did_you_mean, nearest};
 use super::table::TABLE;
-use super::value::{Value, short};
+use super::value::{Value, cut, short};
 use crate::error::CliError;
-use crate::limits::{CONFIG_BYTES_MAX, MISTAKES_KEPT_MAX, MISTAKES_TOLD_MAX};
+use crate::limits::{
+    CONFIG_BYTES_MAX, MISTAKE_SENTENCE_CHARS_MAX, MISTAKES_KEPT_MAX, MISTAKES_TOLD_MAX,
+};
 
 /// Which file is the configuration.
 #[derive(Debug, Clone)]
@@ -150,12 +153,13 @@ impl<'a> Reader<'a> {
             let Some(read) = read_value(setting.kind, value) else {
                 let secret = setting.kind.is_secret();
                 let shown = if secret { "the value".into() } else { shown(value.get_ref()) };
-                let wanted = setting.kind.wanted();
+                let wanted = setting.kind.wanted_in_file();
                 let what = format!("{}: {shown} is not {wanted}", setting.key);
                 self.mistake(value.span().start, &what);
                 continue;
             };
-            let entry = Entry { value: self.placed(read), origin: self.origin(key.span().start) };
+            let value = self.placed(setting.kind, read);
+            let entry = Entry { value, origin: self.origin(key.span().start) };
             content.entries.push((setting, entry));
         }
     }
@@ -179,10 +183,11 @@ impl<'a> Reader<'a> {
         self.mistake(at, &format!("{}: unknown{}", short(&key), did_you_mean(meant)));
     }
 
-    /// Remembers a mistake at a byte of the text.
+    /// Remembers a mistake at a byte of the text. Its sentence may quote the file, and not too much
+    /// of it.
     pub(super) fn mistake(&mut self, at: usize, what: &str) {
         if self.mistakes.len() < MISTAKES_KEPT_MAX {
-            self.mistakes.push((at, what.to_owned()));
+            self.mistakes.push((at, cut(what, MISTAKE_SENTENCE_CHARS_MAX)));
         } else {
             self.more += 1;
         }
@@ -205,19 +210,46 @@ impl<'a> Reader<'a> {
         Origin::in_file(&self.path, self.text, at)
     }
 
-    /// A path as the file means it: `~/` is the home, and what is relative begins at its folder.
-    fn placed(&self, value: Value) -> Value {
-        match value {
-            Value::Path(path) if !path.as_os_str().is_empty() => {
-                let at_home = path.strip_prefix("~").ok().zip(self.home);
-                Value::Path(match at_home {
-                    Some((rest, home)) => home.join(rest),
-                    None => self.folder.join(path),
-                })
+    /// A value as the file means it: paths are placed, and so is a model that is written as one.
+    fn placed(&self, kind: Kind, value: Value) -> Value {
+        match (kind, value) {
+            (_, Value::Path(path)) if !path.as_os_str().is_empty() => {
+                let (folder, rest) = self.start(&path);
+                Value::Path(folder.join(rest))
             }
-            other => other,
+            (Kind::Model, Value::Text(text)) if is_path(&text) => {
+                let (folder, rest) = self.start(Path::new(&text));
+                Value::Text(folder.join(rest).display().to_string())
+            }
+            (_, other) => other,
         }
     }
+
+    /// The target of a rule as the file means it: one that is written as a path is placed. Where it
+    /// begins with what the pattern captures, that decides what it is.
+    pub(super) fn placed_target(&self, target: String) -> String {
+        if !is_path(&target) || target.starts_with('$') {
+            return target;
+        }
+        let (folder, rest) = self.start(Path::new(&target));
+        // In a target a dollar sign stands for itself where it is doubled.
+        let folder = folder.display().to_string().replace('$', "$$");
+        Path::new(&folder).join(rest).display().to_string()
+    }
+
+    /// Where a path of the file begins, and the rest of it: `~/` is the home, and what is relative
+    /// begins at the file's folder.
+    fn start<'p>(&'p self, path: &'p Path) -> (&'p Path, &'p Path) {
+        match path.strip_prefix("~").ok().zip(self.home) {
+            Some((rest, home)) => (home, rest),
+            None => (&self.folder, path),
+        }
+    }
+}
+
+/// Whether a model is written as a path, as the hub reads names.
+fn is_path(model: &str) -> bool {
+    matches!(ModelRef::parse(model, &Registry::empty()), Ok((_, Rule::PathLike)))
 }
 
 fn is_section(name: &str) -> bool {
@@ -238,7 +270,13 @@ fn read_value(kind: Kind, value: &Spanned<DeValue<'_>>) -> Option<Value> {
             texts.collect::<Option<Vec<_>>>().map(Value::Texts)
         }
         (
-            Kind::Text { .. } | Kind::Texts | Kind::Path { .. } | Kind::Choice(_) | Kind::Secret,
+            Kind::Text { .. }
+            | Kind::Texts
+            | Kind::Path { .. }
+            | Kind::Model
+            | Kind::Filter
+            | Kind::Choice(_)
+            | Kind::Secret,
             DeValue::String(text),
         ) => kind.parse(text),
         _ => None,

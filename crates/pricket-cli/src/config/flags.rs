@@ -123,14 +123,15 @@ impl<G: Group> FromArgMatches for Flags<G> {
 /// A setting's shortcut and its flag.
 fn args(setting: &Setting) -> impl Iterator<Item = Arg> {
     let shortcut = setting.shortcut.map(|shortcut| {
-        let arg = Arg::new(shortcut.long).long(shortcut.long).help(shortcut.doc);
-        arg.action(ArgAction::SetTrue).conflicts_with(setting.name())
+        let arg = Arg::new(shortcut.id).long(shortcut.long).help(shortcut.doc);
+        arg.action(ArgAction::SetTrue).conflicts_with(setting.key)
     });
     shortcut.into_iter().chain(setting.flag.map(|flag| arg(setting, flag)))
 }
 
+/// Its id is the whole key: a name alone may be that of another argument.
 fn arg(setting: &Setting, flag: Flag) -> Arg {
-    let arg = Arg::new(setting.name()).long(flag.long).help(setting.help());
+    let arg = Arg::new(setting.key).long(flag.long).help(setting.help());
     let negative = matches!(setting.kind, Kind::Number(_));
     match setting.kind {
         Kind::Switch => arg.action(ArgAction::SetTrue),
@@ -163,13 +164,13 @@ pub(super) fn given(matches: &ArgMatches) -> Vec<(&'static Setting, Entry)> {
 
 fn entry(setting: &Setting, matches: &ArgMatches) -> Option<Entry> {
     if let Some(shortcut) = setting.shortcut
-        && is_given(matches, shortcut.long)
+        && is_given(matches, shortcut.id)
     {
         let value = Value::Number(shortcut.number);
         return Some(Entry { value, origin: Origin::Flag(shortcut.long) });
     }
-    let flag = setting.flag.filter(|_| is_given(matches, setting.name()))?;
-    let values = || matches.try_get_many::<Value>(setting.name()).ok().flatten();
+    let flag = setting.flag.filter(|_| is_given(matches, setting.key))?;
+    let values = || matches.try_get_many::<Value>(setting.key).ok().flatten();
     let value = match setting.kind {
         Kind::Switch => Value::Switch(true),
         Kind::Texts => {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::value::{Secret, Value};
+use crate::logging;
 
 /// Which values a setting takes.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +31,10 @@ pub(crate) enum Kind {
         /// Whether it may be empty, which then means none.
         empty: bool,
     },
+    /// A model by its name; in the file it may also be a path from there.
+    Model,
+    /// Which logs to write.
+    Filter,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A text that is never shown.
@@ -82,11 +87,21 @@ impl Kind {
             Self::Number(Bounds::Share) => "a number more than 0 and at most 1".to_owned(),
             Self::Number(Bounds::Fraction) => "a number from 0 to 1".to_owned(),
             Self::Text { empty: true } | Self::Path { empty: true } => "a text".to_owned(),
-            Self::Text { empty: false } | Self::Path { empty: false } | Self::Secret => {
-                "a nonempty text".to_owned()
-            }
-            Self::Texts => "a list of nonempty texts".to_owned(),
+            Self::Text { empty: false }
+            | Self::Path { empty: false }
+            | Self::Texts
+            | Self::Model
+            | Self::Secret => "a nonempty text".to_owned(),
+            Self::Filter => "a log filter such as info or pricket_hub=debug".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
+        }
+    }
+
+    /// The same in the file, which takes lists.
+    pub(crate) fn wanted_in_file(self) -> String {
+        match self {
+            Self::Texts => "a list of nonempty texts".to_owned(),
+            other => other.wanted(),
         }
     }
 
@@ -102,6 +117,8 @@ impl Kind {
                 text.parse().ok().filter(|&number| bounds.hold(number)).map(Value::Number)
             }
             Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
+            Self::Filter => logging::is_filter(text).then(|| Value::Text(text.to_owned())),
+            Self::Model => Self::Text { empty: false }.parse(text),
             Self::Text { empty } => {
                 (empty || !text.is_empty()).then(|| Value::Text(text.to_owned()))
             }

@@ -7,6 +7,7 @@ use toml::de::DeValue;
 
 use super::file::Reader;
 use super::origin::Origin;
+use super::value::short;
 use crate::limits::MODEL_TABLES_MAX;
 
 /// The key of the aliases' tables.
@@ -29,17 +30,25 @@ impl Models {
     pub(super) fn read_aliases(&mut self, value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) {
         let mut own = Registry::empty();
         let registry = &mut self.registry;
-        self.aliases = tables(ALIAS, value, reader, |alias: &Alias| {
-            own.try_register(alias.clone())?;
-            registry.replace(alias.clone()).map(drop)
+        self.aliases = tables(ALIAS, value, reader, |alias: &mut Alias, _| {
+            if let Some(taken) = alias.names().find(|name| own.get(name).is_some()) {
+                let taken = short(taken);
+                return Err(format!(
+                    "the name `{taken}` is taken by another [[alias]]; take one of them out"
+                ));
+            }
+            let registered = own.try_register(alias.clone());
+            registered.and_then(|()| registry.replace(alias.clone())).map_err(told)?;
+            Ok(())
         });
     }
 
-    /// Reads the tables of `[[rule]]`.
+    /// Reads the tables of `[[rule]]`. A target that is a path begins where paths of the file do.
     pub(super) fn read_rules(&mut self, value: &Spanned<DeValue<'_>>, reader: &mut Reader<'_>) {
         let registry = &mut self.registry;
-        self.rules = tables(RULE, value, reader, |rule: &ResolutionRule| {
-            registry.try_add_rule(rule.clone())
+        self.rules = tables(RULE, value, reader, |rule: &mut ResolutionRule, reader| {
+            rule.target = reader.placed_target(std::mem::take(&mut rule.target));
+            registry.try_add_rule(rule.clone()).map_err(told)
         });
     }
 
@@ -59,12 +68,17 @@ impl Models {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
+fn told(error: HubError) -> String {
+    error.to_string()
+}
+
 /// Reads an array of tables and takes each in; every table that is wrong is told to the reader.
 fn tables<T: DeserializeOwned>(
     key: &str,
     value: &Spanned<DeValue<'_>>,
     reader: &mut Reader<'_>,
-    mut take: impl FnMut(&T) -> Result<(), HubError>,
+    mut take: impl FnMut(&mut T, &Reader<'_>) -> Result<(), String>,
 ) -> Vec<(T, Origin)> {
     let at = value.span().start;
     let DeValue::Array(tables) = value.get_ref() else {
@@ -85,7 +99,7 @@ fn tables<T: DeserializeOwned>(
                 let at = error.span().map_or(at, |span| span.start);
                 reader.mistake(at, &format!("{key}[{index}]: {}", error.message()));
             }
-            Ok(item) => match take(&item) {
+            Ok(mut item) => match take(&mut item, reader) {
                 Ok(()) => read.push((item, reader.origin(at))),
                 Err(error) => reader.mistake(at, &format!("{key}[{index}]: {error}")),
             },

@@ -50,6 +50,9 @@ pub(crate) struct Flag {
 /// A flag that stands for one value.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shortcut {
+    /// What clap knows it by; like the keys of settings it has a dot, which no field of a command
+    /// has.
+    pub(crate) id: &'static str,
     /// Its name, without the dashes.
     pub(crate) long: &'static str,
     /// The value.

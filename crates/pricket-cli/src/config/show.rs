@@ -1,6 +1,6 @@
 //! `pricket config show`: every value, and where it came from.
 
-use pricket::hub::Alias;
+use pricket::hub::{Alias, Hub};
 use pricket::simd::default_threads;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
@@ -32,9 +32,10 @@ pub(super) fn show(
     config: &Config,
     terminal: &mut Terminal,
 ) -> Result<(), CliError> {
-    let lines: Result<Vec<Line>, CliError> =
-        TABLE.iter().map(|setting| line(setting, config)).collect();
-    let lines = lines?;
+    // A hub that cannot be set up is told by `check`, and here by what is known without it.
+    let hub = locate::hub(config).ok();
+    let lines: Vec<Line> =
+        TABLE.iter().map(|setting| line(setting, config, hub.as_ref())).collect();
     if args.json {
         return terminal.json_pretty(&as_json(&lines, config, args.origin));
     }
@@ -53,11 +54,13 @@ pub(super) fn show(
     terminal.line(text_table::columns(&rows))
 }
 
-fn line(setting: &'static Setting, config: &Config) -> Result<Line, CliError> {
-    let entry = match config.entries.get(setting.key) {
-        Some(entry) => Some(entry.clone()),
-        None => standing(setting, config)?,
+fn line(setting: &'static Setting, config: &Config, hub: Option<&Hub>) -> Line {
+    let set = config.entries.get(setting.key).cloned();
+    let standing = || {
+        let value = standing(setting, config, hub)?;
+        Some(Entry { value, origin: Origin::Default })
     };
+    let entry = set.or_else(standing);
     let words = match setting.unset {
         Unset::Model => "the model decides",
         Unset::Words(words) | Unset::Text(words) => words,
@@ -65,29 +68,24 @@ fn line(setting: &'static Setting, config: &Config) -> Result<Line, CliError> {
     };
     let origin = entry.as_ref().map_or(&Origin::Default, |entry| &entry.origin);
     let (origin, layer) = (origin.to_string(), origin.layer());
-    Ok(Line { setting, value: entry.map(|entry| entry.value), words, origin, layer })
+    Line { setting, value: entry.map(|entry| entry.value), words, origin, layer }
 }
 
 /// What holds where nobody set it, as far as it can be known before a model is open.
-fn standing(setting: &Setting, config: &Config) -> Result<Option<Entry>, CliError> {
-    let mut origin = Origin::Default;
-    let value = match setting.unset {
+fn standing(setting: &Setting, config: &Config, hub: Option<&Hub>) -> Option<Value> {
+    match setting.unset {
         Unset::Text(text) => Some(Value::Text(text.to_owned())),
         Unset::Off => Some(Value::Switch(false)),
         _ if setting.key == table::THREADS.key => Some(Value::Count(default_threads() as u64)),
         _ if setting.key == table::HISTORY.key => chat::history_path(config).map(Value::Path),
         _ if setting.key == table::CACHE.key => {
-            Some(Value::Path(locate::hub(config)?.own_cache().to_path_buf()))
+            hub.map(|hub| Value::Path(hub.own_cache().to_path_buf()))
         }
         _ if setting.key == table::SHARED_CACHE.key => {
-            if config.environment.get("HF_HOME").is_some_and(|home| !home.is_empty()) {
-                origin = Origin::Variable("HF_HOME");
-            }
-            Some(Value::Path(locate::hub(config)?.hub_cache().to_path_buf()))
+            hub.map(|hub| Value::Path(hub.hub_cache().to_path_buf()))
         }
         _ => None,
-    };
-    Ok(value.map(|value| Entry { value, origin }))
+    }
 }
 
 fn row(line: &Line) -> [String; 3] {

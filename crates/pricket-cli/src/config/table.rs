@@ -15,7 +15,12 @@ pub(crate) const TEMPERATURE: Setting = Setting::new(
 .unset(Unset::Model)
 .variables(&["PRICKET_TEMPERATURE"])
 .flag("temperature", "T")
-.shortcut(Shortcut { long: "greedy", number: 0.0, doc: "Always take the most likely token" });
+.shortcut(Shortcut {
+    id: "sampling.temperature=0",
+    long: "greedy",
+    number: 0.0,
+    doc: "Always take the most likely token",
+});
 
 pub(crate) const TOP_K: Setting = Setting::new(
     "sampling.top_k",
@@ -134,7 +139,7 @@ pub(crate) const STOP: Setting = Setting::new(
 
 pub(crate) const DEFAULT_MODEL: Setting = Setting::new(
     "model.default",
-    Kind::Text { empty: false },
+    Kind::Model,
     "The model of `chat`, `bench` and `inspect` where none is named",
 )
 .example("\"smollm2:135m\"")
@@ -246,14 +251,11 @@ pub(crate) const LOG_FORMAT: Setting =
         .variables(&["PRICKET_LOG"])
         .flag("log", "FORMAT");
 
-pub(crate) const LOG_FILTER: Setting = Setting::new(
-    "log.filter",
-    Kind::Text { empty: false },
-    "Which logs to write, such as pricket_hub=debug",
-)
-.example("\"pricket_hub=debug\"")
-.unset(Unset::Words("info where a format is set, else none"))
-.variables(&["RUST_LOG"]);
+pub(crate) const LOG_FILTER: Setting =
+    Setting::new("log.filter", Kind::Filter, "Which logs to write, such as pricket_hub=debug")
+        .example("\"pricket_hub=debug\"")
+        .unset(Unset::Words("info where a format is set, else none"))
+        .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
 pub(crate) static TABLE: [Setting; 28] = [

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use pricket::core::without_userinfo;
 use serde_json::Value as Json;
 
 use crate::limits::MISTAKE_CHARS_MAX;
@@ -46,17 +47,18 @@ impl fmt::Debug for Secret {
 }
 
 impl Value {
-    /// As an environment variable would spell it. This is the one way to a secret.
+    /// As an environment variable would spell it. This is the one way to a secret, and to who reads
+    /// an address.
     pub(crate) fn spelled(&self) -> OsString {
         match self {
             Self::Switch(on) => if *on { "1" } else { "0" }.into(),
-            Self::Secret(Secret(text)) => text.into(),
+            Self::Secret(Secret(text)) | Self::Text(text) => text.into(),
             Self::Path(path) => path.into(),
             other => other.to_string().into(),
         }
     }
 
-    /// As JSON, secrets as `***`.
+    /// As JSON, secrets as `***`, and so who reads an address.
     pub(crate) fn json(&self) -> Json {
         match self {
             Self::Switch(on) => Json::from(*on),
@@ -69,13 +71,14 @@ impl Value {
     }
 }
 
+/// To be seen: secrets are `***`, and so is who reads an address.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Switch(on) => on.fmt(f),
             Self::Count(count) => count.fmt(f),
             Self::Number(number) => number.fmt(f),
-            Self::Text(text) => f.write_str(text),
+            Self::Text(text) => f.write_str(&without_userinfo(text)),
             Self::Texts(_) => self.json().fmt(f),
             Self::Path(path) => path.display().fmt(f),
             Self::Secret(secret) => write!(f, "{secret:?}"),
@@ -85,7 +88,12 @@ impl fmt::Display for Value {
 
 /// The beginning of a text that may be long, to tell it in a sentence.
 pub(super) fn short(text: &str) -> String {
-    match text.char_indices().nth(MISTAKE_CHARS_MAX) {
+    cut(text, MISTAKE_CHARS_MAX)
+}
+
+/// The first characters of a text, and whether there are more.
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }

@@ -2,6 +2,7 @@
 
 mod effect;
 mod mistakes;
+mod places;
 mod show;
 
 use crate::command::{Outcome, Pricket, finish};

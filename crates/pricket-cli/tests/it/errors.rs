@@ -1,6 +1,7 @@
 //! What goes wrong ends in one sentence, a remedy and a documented exit code.
 
-use crate::command::{Pricket, tiny};
+use crate::command::{Outcome, Pricket, finish, tiny};
+use crate::site::Site;
 
 #[test]
 fn wrong_usage_exits_with_2() {
@@ -12,7 +13,8 @@ fn wrong_usage_exits_with_2() {
     // They would all be started, and would wait for one another for minutes.
     home.run(&["run", &model, "Hi", "--threads", "10000"]).is_error(2, &["from 1 to 1024"]);
     home.run(&["run", &model, "Hi", "--raw", "--top-p", "1.5"]).is_error(2, &["--top-p", "1.5"]);
-    home.run(&["run", &model, "Hi", "--stop", ""]).is_error(2, &["--stop"]);
+    home.run(&["run", &model, "Hi", "--stop", ""])
+        .is_error(2, &["--stop", "it must be a nonempty text"]);
     home.run(&["run", &model]).is_error(2, &["prompt", "standard input"]);
     home.run(&["debug", "logits", &model, "--ids", "1,x"]).is_error(2, &["--ids"]);
     home.run(&["debug", "logits", &model, "--ids", "1,512"]).is_error(2, &["512"]);
@@ -117,4 +119,58 @@ fn logs_are_json_lines_on_stderr_and_hold_no_prompt() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
     }
     assert!(!stderr.contains("secret"), "{stderr}");
+}
+
+/// What dependencies log by the crate `log` holds requests byte by byte, the token in rows of 16,
+/// and what is typed at the editor.
+#[test]
+fn no_log_of_a_dependency_is_written() {
+    let (home, site) = (Pricket::new(), Site::start());
+    let variables =
+        [("RUST_LOG", "trace"), ("HF_TOKEN", "hf_secret"), ("HF_ENDPOINT", site.endpoint())];
+    let mut command = home.command(&["pull", "hf:org/repo/m.gguf"]);
+    let told = finish(command.envs(variables).spawn().unwrap());
+    assert_eq!(told.code, Some(3), "{told:?}");
+    assert_eq!(site.last_authorization().as_deref(), Some("Bearer hf_secret"));
+    assert!(told.stderr.contains("a source failed"), "a trace says nothing: {told:?}");
+    assert!(!told.stderr.contains("ureq"), "{told:?}");
+}
+
+/// The last chunk of `run --json`, which is told whatever fails.
+#[test]
+fn json_lines_end_with_an_error_chunk_also_for_a_log_filter() {
+    let home = Pricket::new();
+    let mut command = home.command(&["run", &tiny("tiny-llama"), "Hi", "--raw", "--json"]);
+    let outcome = finish(command.env("RUST_LOG", "a=b=c").spawn().unwrap());
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    let chunks = outcome.json_lines();
+    assert_eq!(chunks.len(), 1, "{outcome:?}");
+    assert_eq!(
+        (&chunks[0]["type"], &chunks[0]["kind"]),
+        (&"error".into(), &"invalid_request".into())
+    );
+}
+
+#[test]
+fn files_that_settings_name_are_told_by_their_settings() {
+    let home = Pricket::new();
+    let with = |variable: &str, value: &str, args: &[&str]| -> Outcome {
+        finish(home.command(args).env(variable, value).spawn().unwrap())
+    };
+    let told = with("PRICKET_MODEL_DATA", "/no/data.json", &["list"]);
+    told.is_error(3, &["/no/data.json", "help: PRICKET_MODEL_DATA or hub.model_data names"]);
+    let told = with("PRICKET_MODEL_DATA", home.home().to_str().unwrap(), &["list"]);
+    told.is_error(1, &["help: PRICKET_MODEL_DATA or hub.model_data names"]);
+    let file = home.file("file", "");
+    let told = with("PRICKET_MODELS", &file, &["list"]);
+    told.is_error(1, &["help: PRICKET_MODELS or hub.models names"]);
+    let told = with("SSL_CERT_FILE", "/no/certificates.pem", &["pull", "hf:org/repo/m.gguf"]);
+    told.is_error_of_pull(3, "/no/certificates.pem");
+    assert!(told.stderr.contains("help: SSL_CERT_FILE names"), "{told:?}");
+    for told in [told, with("PRICKET_MODEL_DATA", "/no/data.json", &["list"])] {
+        assert!(!told.stderr.contains("PRICKET_CACHE"), "{told:?}");
+    }
+    // What is about a cache still says which folders those are.
+    let told = with("HF_HUB_CACHE", &file, &["list"]);
+    told.is_error(1, &["PRICKET_CACHE and HF_HOME name the folders"]);
 }

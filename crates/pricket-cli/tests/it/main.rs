@@ -8,6 +8,7 @@
 )]
 
 mod command;
+mod site;
 
 mod bench;
 mod chat;

@@ -144,6 +144,19 @@ fn stop_texts_end_the_answer_and_those_of_a_flag_stand_for_those_of_the_file() {
 }
 
 #[test]
+fn a_stop_text_of_newlines_is_one_and_an_empty_variable_is_none() {
+    let home = Pricket::new();
+    let stop = |variables: &[(&str, &str)]| {
+        run_with(&home, variables, &["config", "show", "--json"]).ok().json()["answer"]["stop"]
+            .take()
+    };
+    for text in ["\n\n", " ", "\t"] {
+        assert_eq!(stop(&[("PRICKET_STOP", text)]), serde_json::json!([text]));
+    }
+    assert!(stop(&[("PRICKET_STOP", "")]).is_null());
+}
+
+#[test]
 fn chat_takes_the_default_model_its_instructions_and_its_context() {
     let home = Pricket::new();
     let model = home.chat_model();

@@ -131,7 +131,9 @@ file = \"d.gguf\"
         2,
         &["3 mistakes", ":1:1: alias[0]: ", "org/repo", "alias[1]: unknown field `repoo`"],
     );
-    run_in(&home, &file, &["list"]).is_error(2, &[":13:1: alias[3]: ", "taken"]);
+    let taken =
+        ":13:1: alias[3]: the name `C:1` is taken by another [[alias]]; take one of them out";
+    run_in(&home, &file, &["list"]).is_error(2, &[taken]);
     let many = "[[alias]]\nname = \"m:1\"\nrepo = \"o/r\"\nfile = \"f\"\n".repeat(1_001);
     let file = home.file("many.toml", &many);
     run_in(&home, &file, &["list"]).is_error(2, &["alias: 1001 are more than 1000"]);
@@ -233,9 +235,45 @@ fn hostile_files_are_refused_in_words() {
     check(format!("{} = 1", "k".repeat(500_000)).as_bytes(), 2, &["kkk...: unknown"]);
     check(format!("sampling.seed = {}", "9".repeat(100_000)).as_bytes(), 2, &["999..."]);
     check(format!("model.backend = \"{}\"", "b".repeat(90_000)).as_bytes(), 2, &["bbb..."]);
+    let long = "k".repeat(300_000);
+    let alias = "repo = \"o/r\"\nfile = \"f\"";
+    check(format!("[[alias]]\n{long} = 1").as_bytes(), 2, &["alias[0]: unknown field `kkk"]);
+    check(format!("[[alias]]\nname = \"{long}\"\n{alias}").as_bytes(), 2, &["alias[0]: ", "kkk"]);
+    let twice = format!("[[alias]]\nname = \"{}\"\n{alias}\n", "k".repeat(128)).repeat(2);
+    check(twice.as_bytes(), 2, &["kkk...` is taken"]);
+    check(format!("[[rule]]\n{long} = 1").as_bytes(), 2, &["rule[0]: unknown field `kkk"]);
     check(b"\"\\u001b[31m\" = 1", 2, &[]);
     let path = home.home().join("hostile.toml");
     let outcome = run_in(&home, path.to_str().unwrap(), &["list"]);
     assert!(!outcome.stderr.contains('\u{1b}'), "a key steers the terminal: {outcome:?}");
     run_in(&home, home.home().to_str().unwrap(), &["list"]).is_error(1, &["cannot read"]);
+}
+
+/// The table has its own bounds, to tell a mistake by its place; they are those of the library.
+#[test]
+fn the_bounds_of_the_knobs_are_those_of_the_library() {
+    use pricket::core::SamplingParams;
+
+    type Knob = (&'static str, fn(&mut SamplingParams) -> &mut Option<f32>);
+    let knobs: [Knob; 6] = [
+        ("temperature", |params| &mut params.temperature),
+        ("top_p", |params| &mut params.top_p),
+        ("min_p", |params| &mut params.min_p),
+        ("repetition_penalty", |params| &mut params.repetition_penalty),
+        ("frequency_penalty", |params| &mut params.frequency_penalty),
+        ("presence_penalty", |params| &mut params.presence_penalty),
+    ];
+    let home = Pricket::new();
+    for text in ["-inf", "-1.5", "-0.0", "0.0", "1e-9", "0.5", "1.0", "1.0001", "3.0", "inf", "nan"]
+    {
+        let lines = knobs.iter().map(|(name, _)| format!("{name} = {text}\n"));
+        let file = home.file("knobs.toml", &format!("[sampling]\n{}", lines.collect::<String>()));
+        let told = run_in(&home, &file, &["config", "check"]).stderr;
+        for (name, knob) in &knobs {
+            let mut params = SamplingParams::default();
+            *knob(&mut params) = Some(text.parse().unwrap());
+            let refused = told.contains(&format!("sampling.{name}: "));
+            assert_eq!(params.validate().is_err(), refused, "{name} = {text}: {told}");
+        }
+    }
 }

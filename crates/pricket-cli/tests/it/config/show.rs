@@ -105,13 +105,40 @@ fn a_secret_is_never_shown() {
 }
 
 #[test]
+fn who_reads_an_address_is_never_shown_and_reaches_the_hub() {
+    let home = Pricket::new();
+    let site = crate::site::Site::start();
+    let endpoint = site.endpoint().replace("http://", "http://me:secretpw@");
+    let content = format!(
+        "[hub]\nendpoint = \"{endpoint}\"\npip = \"/no/pip -i https://me:secretpw@host/simple\"\n"
+    );
+    let file = home.file("own.toml", &content);
+    for args in [
+        &["config", "show"][..],
+        &["config", "show", "--origin"],
+        &["config", "show", "--json"],
+        &["config", "check"],
+        &["pull", "smollm2:135m"],
+    ] {
+        let told = run_with(&home, &[("PRICKET_CONFIG", &file), ("RUST_LOG", "trace")], args);
+        let all = format!("{}{}", told.stdout, told.stderr);
+        assert!(!all.contains("secretpw"), "{all}");
+    }
+    let shown = run_in(&home, &file, &["config", "show", "--json"]).ok().json();
+    assert_eq!(shown["hub"]["pip"], "/no/pip -i https://***@host/simple");
+    // It was asked there, and so the address is whole where it is used.
+    site.last_authorization();
+}
+
+#[test]
 fn the_path_is_told_also_of_a_broken_file_and_of_none() {
     let home = Pricket::new();
     let file = home.file("broken.toml", "= = =");
     assert_eq!(run_in(&home, &file, &["config", "path"]).ok().stdout, format!("{file}\n"));
     let other = home.run(&["config", "path", "--config", "other.toml"]).ok();
     assert_eq!(other.stdout, "other.toml\n");
-    assert!(other.stderr.contains("pricket config example"), "{other:?}");
+    let begins = "`pricket config example > other.toml` begins one";
+    assert!(other.stderr.contains(begins), "{other:?}");
     let none = run_in(&home, "", &["config", "path"]).ok();
     assert_eq!(none.stdout, "");
     if cfg!(target_os = "linux") {
@@ -132,8 +159,9 @@ fn check_counts_what_is_in_effect_and_names_stray_variables() {
         ("PRICKET_CACHE", ""),
     ];
     let outcome = run_with(&home, &variables, &["config", "check"]).ok();
+    // PRICKET_SEED, and HF_HOME for the shared cache.
     let told = format!(
-        "{file}: 4 settings in effect, 1 alias, 1 rule\nenvironment: 1 setting in effect\n"
+        "{file}: 4 settings in effect, 1 alias, 1 rule\nenvironment: 2 settings in effect\n"
     );
     assert_eq!(outcome.stdout, told);
     let stray = "PRICKET_TEMPRATURE sets nothing; did you mean `PRICKET_TEMPERATURE`?";
@@ -168,4 +196,26 @@ fn the_example_holds_every_setting_and_is_itself_without_mistake() {
     for key in ["alias", "rule"] {
         assert_eq!(shown[key].as_array().map(Vec::len), Some(1), "{key}");
     }
+}
+
+#[test]
+fn what_every_command_fails_by_fails_the_check_and_not_the_show() {
+    let home = Pricket::new();
+    let broken = home.file("broken.json", "{");
+    for (variable, value, code, part) in [
+        ("PRICKET_MODEL_DATA", "nope.json", 3, "nope.json"),
+        ("PRICKET_MODEL_DATA", broken.as_str(), 5, "broken.json"),
+    ] {
+        let variables = [(variable, value), ("PRICKET_CACHE", "")];
+        run_with(&home, &variables, &["list"]).is_error(code, &[part]);
+        run_with(&home, &variables, &["config", "check"]).is_error(code, &[part]);
+        let shown = run_with(&home, &variables, &["config", "show", "--origin"]).ok().stdout;
+        assert_eq!(row(&shown, "hub.model_data"), (value, variable));
+        assert_eq!(row(&shown, "hub.cache"), ("(the user's own cache)", "default"));
+    }
+    let file = home.file("filter.toml", "[log]\nfilter = \"a=b=c\"\n[sampling]\ntop_p = 2\n");
+    let told = run_in(&home, &file, &["config", "check"]);
+    told.is_error(2, &["2 mistakes", ":2:10: log.filter: \"a=b=c\" is not a log filter", ":4:9: "]);
+    run_with(&home, &[("RUST_LOG", "a=b=c")], &["config", "check"])
+        .is_error(2, &["RUST_LOG: log.filter: \"a=b=c\" is not a log filter"]);
 }
