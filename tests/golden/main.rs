@@ -9,6 +9,7 @@
     reason = "a test fails by panicking and skips aloud"
 )]
 
+mod company;
 mod real;
 mod tiny;
 mod variant;

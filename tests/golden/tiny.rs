@@ -1,12 +1,17 @@
 //! The tiny checkpoints: every logit that the reference records, and its greedy continuation.
 
+use pricket::models::KvFormat;
 use pricket_tests::{Pieces, Reference, largest_difference, most_likely, tiny_model};
 
-use crate::variant::Variant;
+use crate::variant::{KV, Variant};
 
 /// Float32 against float32: summing in another order moves these logits by at most 3e-5; a wrong
 /// epsilon in a norm already moves them by more than 1e-4.
 const TOLERANCE: f32 = 1e-4;
+
+/// With keys and values rounded to halves, eleven bits each: logits, which reach 9.6, were moved by
+/// 0.012 at most when the bound was set. A value in a wrong place moves them by whole numbers.
+const TOLERANCE_OF_HALVES: f32 = 0.02;
 
 const PIECES: [Pieces; 4] = [Pieces::Whole, Pieces::Of(16), Pieces::Of(7), Pieces::Of(1)];
 
@@ -15,6 +20,7 @@ fn agrees(name: &str) {
     let reference = Reference::of(&path).unwrap();
     assert!(!reference.cases.is_empty());
     for variant in Variant::all() {
+        let tolerance = if variant.kv == KvFormat::F16 { TOLERANCE_OF_HALVES } else { TOLERANCE };
         let mut pass = variant.open(&path, 256);
         let mut worst = 0.0_f32;
         for pieces in PIECES {
@@ -30,7 +36,7 @@ fn agrees(name: &str) {
                     assert_eq!(most_likely(row), ids[0], "{name} {variant:?} {pieces:?}");
                 }
                 assert!(
-                    off <= TOLERANCE,
+                    off <= tolerance,
                     "{name} {} is off by {off} as {variant:?}, {pieces:?}",
                     case.name
                 );
@@ -75,19 +81,20 @@ fn the_newer_config_layout_gives_the_same_logits() {
     }
 }
 
-/// The answer does not depend on how many threads share the work, nor on how a prompt is cut: not
-/// by a single bit.
+/// The answer depends neither on the instruction set, nor on how many threads share the work, nor on
+/// how a prompt is cut: not by a single bit.
 #[test]
-fn threads_and_pieces_change_no_bit() {
+fn levels_threads_and_pieces_change_no_bit() {
     let path = tiny_model("tiny-llama");
     let ids = &Reference::of(&path).unwrap().cases[1].input_ids;
-    let ours: Vec<Variant> = Variant::all().into_iter().filter(|v| v.level.is_some()).collect();
-    for pair in ours.chunks(2) {
-        assert_eq!((pair[0].level, pair[0].threads, pair[1].threads), (pair[1].level, 1, 2));
-        let whole = pair[0].open(&path, 256).prompt(ids, Pieces::Whole).unwrap();
-        for pieces in PIECES {
-            let rows = pair[1].open(&path, 256).prompt(ids, pieces).unwrap();
-            assert!(rows == whole, "{:?} with {pieces:?} differs", pair[1]);
+    for kv in KV {
+        let ours = Variant::ours(kv, &[1, 2]);
+        let whole = ours[0].open(&path, 256).prompt(ids, Pieces::Whole).unwrap();
+        for variant in ours {
+            for pieces in PIECES {
+                let rows = variant.open(&path, 256).prompt(ids, pieces).unwrap();
+                assert!(rows == whole, "{variant:?} with {pieces:?} differs");
+            }
         }
     }
 }
