@@ -1,5 +1,7 @@
 //! From the rows of a file to interleaved lines.
 
+use bytemuck::must_cast;
+
 use super::GROUP_ROWS;
 use super::layout::{Layout, Line};
 use crate::Format;
@@ -125,23 +127,20 @@ fn put_factors(format: Format, block: &[u8], row: usize, lines: &mut [Line], fir
 /// Cuts 32 codes of `width` bits into planes: nibbles, or pairs of bits where there are fewer than
 /// four; then one or two bits more. `first` is the run's first line.
 fn put_codes(code: &[u8; 32], width: usize, row: usize, lines: &mut [Line], first: usize) {
-    let mut add = |line: usize, four: &[u8; 4], down: usize, mask: u8, up: usize| {
-        let places = lines.get_mut(first + line).and_then(|l| l.0.get_mut(4 * row..4 * row + 4));
-        for (place, code) in places.unwrap_or_default().iter_mut().zip(four) {
-            *place |= ((code >> down) & mask) << up;
-        }
+    // Four codes a word, so that four are cut at once.
+    let words: [u32; 8] = must_cast(*code);
+    let nibbles = |j: usize| words[j] & 0x0f0f_0f0f | (words[j + 4] & 0x0f0f_0f0f) << 4;
+    let pairs = |half: usize, down: usize| {
+        (0..4).fold(0, |all, k| all | ((words[4 * half + k] >> down) & 0x0303_0303) << (2 * k))
     };
-    for (j, four) in code.as_chunks::<4>().0.iter().enumerate() {
-        if width >= 4 {
-            add(j % 4, four, 0, 15, 4 * (j / 4));
-        } else {
-            add(j / 4, four, 0, 3, 2 * (j % 4));
-        }
-        match width {
-            6 => add(4 + j / 4, four, 4, 3, 2 * (j % 4)),
-            5 => add(4, four, 4, 1, j),
-            3 => add(2, four, 2, 1, j),
-            _ => {}
-        }
+    let bits = |down: usize| (0..8).fold(0, |all, j| all | ((words[j] >> down) & 0x0101_0101) << j);
+    let planes = match width {
+        6 => [nibbles(0), nibbles(1), nibbles(2), nibbles(3), pairs(0, 4), pairs(1, 4)],
+        5 => [nibbles(0), nibbles(1), nibbles(2), nibbles(3), bits(4), 0],
+        3 => [pairs(0, 0), pairs(1, 0), bits(2), 0, 0, 0],
+        _ => [pairs(0, 0), pairs(1, 0), 0, 0, 0, 0],
+    };
+    for (line, word) in planes.iter().take(width).enumerate() {
+        put(lines, first + line, 4 * row, &word.to_ne_bytes());
     }
 }
