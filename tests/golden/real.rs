@@ -70,8 +70,8 @@ fn smollm2_on_our_kernels_agrees() {
     greedy_tokens_agree(best.unwrap(), 3);
 }
 
-/// All levels give the same bits on the tiny checkpoints (`tiny`), whose weights are floats, and on a
-/// synthetic model in `Q4_0` (the tests of the benches); here one prompt holds the plainest level
+/// All levels give the same bits on the tiny checkpoints (`tiny`), whose weights are floats, and on
+/// a synthetic model in `Q4_0` (the tests of the benches); here one prompt holds the plainest level
 /// against the reference, with keys and values in singles.
 #[test]
 fn smollm2_on_the_plainest_level_agrees() {

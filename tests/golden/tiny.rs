@@ -81,8 +81,8 @@ fn the_newer_config_layout_gives_the_same_logits() {
     }
 }
 
-/// The answer depends neither on the instruction set, nor on how many threads share the work, nor on
-/// how a prompt is cut: not by a single bit.
+/// The answer depends neither on the instruction set, nor on how many threads share the work, nor
+/// on how a prompt is cut: not by a single bit.
 #[test]
 fn levels_threads_and_pieces_change_no_bit() {
     let path = tiny_model("tiny-llama");

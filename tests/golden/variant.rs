@@ -21,8 +21,8 @@ pub(crate) struct Variant {
 }
 
 impl Variant {
-    /// Every way that this machine has: our kernels at every level, on 1 and 2 threads with keys and
-    /// values in singles and on 2 with halves, and candle.
+    /// Every way that this machine has: our kernels at every level, on 1 and 2 threads with keys
+    /// and values in singles and on 2 with halves, and candle.
     pub(crate) fn all() -> Vec<Self> {
         let candle = Self { backend: Backend::Candle, level: None, threads: 1, kv: KvFormat::F32 };
         let halves = Self::ours(KvFormat::F16, &[2]);

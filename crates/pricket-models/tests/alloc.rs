@@ -163,8 +163,8 @@ fn a_decode_step_allocates_nothing() {
         }
     }
     for threads in [1, 2, 5] {
-        // Past the sixteen tokens of a kernel's tile, and, on two threads, past the 32 from which on
-        // each thread takes a tile of its own.
+        // Past the sixteen tokens of a kernel's tile, and, on two threads, past the 32 from which
+        // on each thread takes a tile of its own.
         for sequences in [3, 40] {
             for path in [&tiny, deep.path(), quantised.path()] {
                 let count = joining_allocations(path, threads, sequences);

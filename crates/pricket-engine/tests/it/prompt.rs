@@ -135,7 +135,7 @@ fn where_the_makers_say_nothing_the_sampling_is_llama_cpps() {
     assert_eq!((used.top_k, used.top_p.to_bits()), (0, 1.0_f32.to_bits()));
 }
 
-/// The vocabulary has the marks of ChatML, and nobody gives a template.
+/// The vocabulary has the marks of `ChatML`, and nobody gives a template.
 #[test]
 fn chatml_stands_in_for_a_missing_template_where_the_vocabulary_has_its_marks() {
     let text = TextPipeline::new(tokenizer(), None, GenerationDefaults::default()).unwrap();

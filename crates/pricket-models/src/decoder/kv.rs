@@ -2,8 +2,8 @@
 //!
 //! A layer is an `Arc` that the workers clone to read and give back at the join; between two joins
 //! the pass is its sole owner and writes. A slot's memory is reserved for the whole context at once
-//! and costs nothing until it is touched: the system hands out zero pages. Whether it would is asked
-//! when the cache is made, because a refusal in the middle of a pass ends the whole process.
+//! and costs nothing until it is touched: the system hands out zero pages. It is asked whether it
+//! would when the cache is made, because a refusal in the middle of a pass ends the whole process.
 
 mod plane;
 
