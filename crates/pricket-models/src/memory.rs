@@ -30,9 +30,28 @@ pub(crate) fn reserve<T>(buffer: &mut Vec<T>, len: usize) -> Result<(), ModelErr
     buffer.try_reserve_exact(more).map_err(|_| exceeded(bytes, 0))
 }
 
-/// Takes `bytes` of memory and touches none of it; `None` where the system does not give so much.
-/// Who wants to know drops it at once.
-pub(crate) fn hold(bytes: u64) -> Option<Vec<u8>> {
+/// The least that is asked for at a time. Blocks of up to 32 MiB may stay with the allocator when
+/// they are given back (glibc), which then zeroes them page by page before it hands them out again,
+/// and memory that is reserved and not used would cost all the same.
+const PROBE_BYTES_MIN: u64 = 64 << 20;
+
+/// Asks the system for `count` times `bytes`, touches none of it and gives all back: a vector of
+/// zeros that the system refuses would end the process. Less than is asked for at a time passes.
+///
+/// # Errors
+/// [`ModelError::MemoryExceeded`] where the system does not give so much.
+pub(crate) fn probe(bytes: u64, count: u64) -> Result<(), ModelError> {
+    let need = bytes.saturating_mul(count);
+    let block = bytes.max(PROBE_BYTES_MIN);
+    let (mut held, mut granted) = (Vec::new(), 0);
+    while need - granted >= block {
+        held.push(hold(block).ok_or_else(|| exceeded(need, granted))?);
+        granted += block;
+    }
+    Ok(())
+}
+
+fn hold(bytes: u64) -> Option<Vec<u8>> {
     let mut held = Vec::new();
     held.try_reserve_exact(usize::try_from(bytes).ok()?).ok()?;
     // What nobody looks at may be optimised away, and the refusal with it.

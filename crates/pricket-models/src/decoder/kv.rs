@@ -2,8 +2,9 @@
 //!
 //! A layer is an `Arc` that the workers clone to read and give back at the join; between two joins
 //! the pass is its sole owner and writes. A slot's memory is reserved for the whole context at once
-//! and costs nothing until it is touched: the system hands out zero pages. It is asked whether it
-//! would when the cache is made, because a refusal in the middle of a pass ends the whole process.
+//! and costs nothing until it is touched, where the system hands out zero pages; an allocator that
+//! gives a closed sequence's blocks to the next zeroes, and so touches, them itself. The system is
+//! asked for it when the cache is made, because a refusal in the middle of a pass ends the process.
 
 mod plane;
 
@@ -121,7 +122,8 @@ impl CpuKv {
         let (Some(head_len), Some(plane_len)) = (head_len, plane_len) else {
             return Err(memory::exceeded(u64::MAX, 0));
         };
-        probe(format, plane_len, 2 * blueprint.layers)?;
+        let plane_bytes = (plane_len as u64).saturating_mul(format.number_bytes());
+        memory::probe(plane_bytes, 2 * blueprint.layers as u64)?;
         let mut layers = Vec::new();
         for _ in 0..blueprint.layers {
             let mut slots = Vec::new();
@@ -222,16 +224,4 @@ impl KvStorage for CpuKv {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
-}
-
-/// Asks the system for `planes` planes of `len` numbers at once, and gives all back.
-fn probe(format: KvFormat, len: usize, planes: usize) -> Result<(), ModelError> {
-    let plane_bytes = (len as u64).saturating_mul(format.number_bytes());
-    let need = plane_bytes.saturating_mul(planes as u64);
-    let mut held = Vec::with_capacity(planes);
-    for taken in 0..planes as u64 {
-        let plane = memory::hold(plane_bytes);
-        held.push(plane.ok_or_else(|| memory::exceeded(need, taken * plane_bytes))?);
-    }
-    Ok(())
 }

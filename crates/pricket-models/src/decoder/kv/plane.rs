@@ -28,11 +28,9 @@ impl Plane {
     /// `len` zeros, none of which takes memory before it is written.
     ///
     /// # Errors
-    /// [`ModelError::MemoryExceeded`] where the system does not give so much. It is asked first,
-    /// because a vector of zeros that it refuses would end the process.
+    /// [`ModelError::MemoryExceeded`] where the system does not give so much.
     pub(super) fn new(format: KvFormat, len: usize) -> Result<Self, ModelError> {
-        let bytes = (len as u64).saturating_mul(format.number_bytes());
-        memory::hold(bytes).ok_or_else(|| memory::exceeded(bytes, 0))?;
+        memory::probe((len as u64).saturating_mul(format.number_bytes()), 1)?;
         Ok(match format {
             KvFormat::F32 => Self::F32(vec![0.0; len]),
             KvFormat::Auto | KvFormat::F16 => Self::F16(vec![0; len]),
