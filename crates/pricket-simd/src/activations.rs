@@ -34,15 +34,16 @@ pub(crate) struct Run<const T: usize> {
     pub(crate) q: [[i32; 8]; T],
     /// Scales; zero for a run of zeros.
     pub(crate) scale: [f32; T],
+    /// `-8 * sum`: where a sum of products begins whose weights' zero is 8.
+    pub(crate) minus_8: [i32; T],
     /// `scale * sum(q)`: what a weight offset of one adds.
     pub(crate) scaled_sum: [f32; T],
+    /// `-128 * sum`: where a sum of products begins whose weights' zero is 128.
+    pub(crate) minus_128: [i32; T],
     /// The sum of `q` over the first 16 columns.
     pub(crate) low_sum: [i32; T],
     /// The sum of `q` over all 32 columns.
     pub(crate) sum: [i32; T],
-    /// `-8 * sum` and `-128 * sum`: where a sum of products begins whose weights' zero is 8 or 128.
-    pub(crate) minus_8: [i32; T],
-    pub(crate) minus_128: [i32; T],
 }
 
 /// Tiles of up to 16 tokens.
@@ -60,11 +61,11 @@ impl<const T: usize> Default for Run<T> {
         Self {
             q: [[0; 8]; T],
             scale: [0.0; T],
+            minus_8: zeros,
             scaled_sum: [0.0; T],
+            minus_128: zeros,
             low_sum: zeros,
             sum: zeros,
-            minus_8: zeros,
-            minus_128: zeros,
         }
     }
 }

@@ -10,12 +10,16 @@ use crate::packed::{GROUP_ROWS, Line, Panel};
 pub(super) const QUAD: usize = 4;
 
 /// Runs of a slab: 12 of 12 lines, of which 10 are used, take 8 KiB, and a tile's activations for
-/// them 11 KiB, of a first-level cache of 32 KiB; 15 KiB of 48 KiB where two groups go side by side.
+/// them 11 KiB, of a first-level cache of 32 KiB. Two groups side by side take 15 KiB of 48 KiB.
 pub(super) const SLAB_RUNS: usize = 12;
 
 /// Tokens that weights are opened for at once: their activations for a slab, 168 KiB, stay in a
 /// second-level cache of 256 KiB.
 const TOKENS_MAX: usize = 256;
+
+/// Quads of so many tokens, and of a call for a few, which does not pay for more.
+const MANY: usize = TOKENS_MAX / QUAD;
+const FEW: usize = 4;
 
 /// 32 columns of 16 rows, codes as bytes, scales and offsets as singles.
 #[derive(Debug, Clone, Copy)]
@@ -53,21 +57,29 @@ pub(super) struct Kernel {
 /// The product of a panel and any number of tokens.
 pub(super) fn matmul(kernel: Kernel, panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
     let Product { data, stride, tokens } = out;
+    if tokens <= FEW * QUAD {
+        return groups::<FEW>(kernel, panel, tiles, Product { data, stride, tokens });
+    }
     let per_batch = TOKENS_MAX / TILE * tiles.per_tile;
     for (batch, runs) in tiles.runs.chunks(per_batch.max(1)).enumerate() {
         let first = batch * TOKENS_MAX;
         let data = data.get_mut(first * stride..).unwrap_or_default();
         let tokens = tokens.saturating_sub(first).min(TOKENS_MAX);
         let tiles = Tiles { runs, ..tiles };
-        groups(kernel, panel, tiles, Product { data, stride, tokens });
+        groups::<MANY>(kernel, panel, tiles, Product { data, stride, tokens });
     }
 }
 
-/// Every group of a panel times up to 256 tokens.
-fn groups(kernel: Kernel, panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
+/// Every group of a panel times up to `QUADS` quads of tokens.
+fn groups<const QUADS: usize>(
+    kernel: Kernel,
+    panel: &Panel<'_>,
+    tiles: Tiles<'_>,
+    out: Product<'_>,
+) {
     let Product { data, stride, tokens } = out;
     let mut slab = [Opened::ZERO; SLAB_RUNS];
-    let mut sums = [Sums([[0.0; GROUP_ROWS]; QUAD]); TOKENS_MAX / QUAD];
+    let mut sums = [Sums([[0.0; GROUP_ROWS]; QUAD]); QUADS];
     let sums = sums.get_mut(..tokens.div_ceil(QUAD)).unwrap_or_default();
     let (unit_lines, unit_cols) = panel.layout.unit();
     let unit_runs = unit_cols / 32;

@@ -1,4 +1,4 @@
-//! What the bodies of [`crate::kernels::quantized`] call the instructions on 8 of a group's 16 rows.
+//! What the bodies of [`crate::kernels::quantized`] call the instructions on 8 of 16 rows.
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_cvtsi64_si128, _mm256_abs_epi8, _mm256_add_epi16,

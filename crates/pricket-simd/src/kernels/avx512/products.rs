@@ -43,6 +43,13 @@ type Sums = [[__m512; OCTET]; 2];
 const MANY: usize = 32;
 const FEW: usize = 2;
 
+/// Activations that stay in the second-level cache while the groups pass over them: half of the
+/// smallest one that comes with AVX-512 and VNNI (1 MiB on Cascade Lake and Zen 4).
+const NEAR_BYTES: usize = 512 << 10;
+
+/// Lines of a run of a tile.
+const LINES: usize = size_of::<Run<TILE>>() / 64;
+
 /// The call of `sized` for a layout.
 macro_rules! sized {
     ([$open:ident $lines:tt, $runs:tt, $zero:tt, $most:tt, $halves:tt, $offsets:tt]
@@ -65,17 +72,30 @@ fn sized<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
     mut out: Product<'_>,
 ) {
     if out.tokens <= FEW * OCTET {
-        return blocks::<ZERO, HALVES, OFFSETS, FEW>(panel, open, tiles, 0, &mut out);
+        return blocks::<ZERO, HALVES, OFFSETS, FEW, 1>(panel, open, tiles, 0, &mut out);
     }
+    let tokens = out.tokens.min(MANY * OCTET);
+    let near = tokens.div_ceil(TILE) * tiles.per_tile * size_of::<Run<TILE>>() <= NEAR_BYTES;
     for first in (0..out.tokens.div_ceil(OCTET)).step_by(MANY) {
-        blocks::<ZERO, HALVES, OFFSETS, MANY>(panel, open, tiles, first, &mut out);
+        if near {
+            blocks::<ZERO, HALVES, OFFSETS, MANY, 1>(panel, open, tiles, first, &mut out);
+        } else {
+            blocks::<ZERO, HALVES, OFFSETS, MANY, 2>(panel, open, tiles, first, &mut out);
+        }
     }
 }
 
-/// All groups, two at a time, for up to `OCTETS` octets from `first` on.
+/// All groups, two at a time, for up to `OCTETS` octets from `first` on. `PAIRS` of them go through
+/// a slab of columns before the next slab, so that its activations come from afar once for all.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-#[expect(clippy::large_stack_arrays, reason = "at most 50 KiB, made once for a whole product")]
-fn blocks<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const OCTETS: usize>(
+#[expect(clippy::large_stack_arrays, reason = "at most 82 KiB, made once for a whole product")]
+fn blocks<
+    const ZERO: i32,
+    const HALVES: bool,
+    const OFFSETS: bool,
+    const OCTETS: usize,
+    const PAIRS: usize,
+>(
     panel: &Panel<'_>,
     open: Open,
     tiles: Tiles<'_>,
@@ -83,40 +103,44 @@ fn blocks<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const OCTETS
     out: &mut Product<'_>,
 ) {
     let mut slab: Slab = [[Opened::ZERO; SLAB_RUNS]; 2];
-    let mut sums: [Sums; OCTETS] = [[[_mm512_setzero_ps(); OCTET]; 2]; OCTETS];
+    let mut sums: [[Sums; OCTETS]; PAIRS] = [[[[_mm512_setzero_ps(); OCTET]; 2]; OCTETS]; PAIRS];
     let tokens = out.tokens.saturating_sub(first * OCTET).min(OCTETS * OCTET);
-    let used = sums.get_mut(..tokens.div_ceil(OCTET)).unwrap_or_default();
+    let used = tokens.div_ceil(OCTET);
     let (unit_lines, unit_cols) = panel.layout.unit();
     let unit_runs = unit_cols / 32;
     let units = panel.group_lines / unit_lines;
     let step = slab_units(units, unit_runs);
-    for (pair, lines) in panel.lines.chunks(2 * panel.group_lines).enumerate() {
+    for (block, lines) in panel.lines.chunks(2 * PAIRS * panel.group_lines).enumerate() {
         for start in (0..units).step_by(step) {
             let end = (start + step).min(units);
-            let mut groups = lines.chunks_exact(panel.group_lines);
-            for slab in &mut slab {
-                let group = groups.next().unwrap_or_default();
-                let lines = group.get(start * unit_lines..end * unit_lines);
-                open(lines.unwrap_or_default(), slab);
-                if group.is_empty() {
-                    slab.fill(Opened::ZERO);
+            let runs = start * unit_runs..end * unit_runs;
+            for (lines, sums) in lines.chunks(2 * panel.group_lines).zip(&mut sums) {
+                let mut groups = lines.chunks_exact(panel.group_lines);
+                for slab in &mut slab {
+                    let group = groups.next().unwrap_or_default();
+                    let lines = group.get(start * unit_lines..end * unit_lines);
+                    open(lines.unwrap_or_default(), slab);
+                    if group.is_empty() {
+                        slab.fill(Opened::ZERO);
+                    }
+                }
+                for (index, sums) in sums.iter_mut().take(used).enumerate() {
+                    let octet = first + index;
+                    let tile = (octet / 2 * tiles.per_tile)..;
+                    let tile = tiles.runs.get(tile).unwrap_or_default();
+                    let half = OCTET * (octet % 2);
+                    let left = tokens - index * OCTET;
+                    let work = Work { slab: &slab, tile, runs: runs.clone(), half, left };
+                    octets::<ZERO, HALVES, OFFSETS>(&work, tiles.per_tile, sums);
                 }
             }
-            let runs = start * unit_runs..end * unit_runs;
-            for (index, sums) in used.iter_mut().enumerate() {
-                let octet = first + index;
-                let tile = (octet / 2 * tiles.per_tile)..;
-                let tile = tiles.runs.get(tile).unwrap_or_default();
-                let half = OCTET * (octet % 2);
-                let left = tokens - index * OCTET;
-                let work = Work { slab: &slab, tile, runs: runs.clone(), half, left };
-                octets::<ZERO, HALVES, OFFSETS>(&work, tiles.per_tile, sums);
-            }
         }
-        for (index, sums) in used.iter_mut().enumerate() {
-            let left = tokens - index * OCTET;
-            let token = (first + index) * OCTET;
-            write(sums, left, token, pair * 2 * GROUP_ROWS, panel.rows, out);
+        for (pair, sums) in sums.iter_mut().enumerate() {
+            let row = (block * PAIRS + pair) * 2 * GROUP_ROWS;
+            for (index, sums) in sums.iter_mut().take(used).enumerate() {
+                let left = tokens - index * OCTET;
+                write(sums, left, (first + index) * OCTET, row, panel.rows, out);
+            }
         }
     }
 }
@@ -179,7 +203,13 @@ fn octets<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
     for (pair, runs) in runs.as_chunks::<2>().0.iter().enumerate() {
         // What the next tile needs next: half of it with each octet of this tile.
         let next = runs.as_ptr().wrapping_add(per_tile + work.half / OCTET);
-        for line in 0..size_of::<Run<TILE>>() / 64 {
+        for line in 0..if HALVES {
+            LINES
+        } else if OFFSETS || ZERO == 128 {
+            12
+        } else {
+            10
+        } {
             // A prefetch of an address that does not exist is ignored.
             _mm_prefetch::<_MM_HINT_T0>(next.cast::<i8>().wrapping_add(64 * line));
         }

@@ -1,4 +1,4 @@
-//! What the bodies of [`crate::kernels::quantized`] call the instructions on all 16 rows of a group.
+//! What the bodies of [`crate::kernels::quantized`] call the instructions on 16 rows.
 
 use core::arch::x86_64::{
     __m128i, __m256i, __m512, __m512i, _mm512_abs_epi8, _mm512_add_epi16, _mm512_add_epi32,
