@@ -13,9 +13,9 @@
 //! 4. [`matmul`] writes the products of some groups of rows.
 //! 5. The methods of [`Kernels`] do the rest of a forward pass: norms, rope, attention, softmax.
 //!
-//! Costs: a product reads each packed weight once for up to 256 tokens (16 of float weights); nothing here allocates
-//! once the buffers have been made. Every level gives the same bits, and a value does not depend
-//! on how many tokens or rows are computed beside it.
+//! Costs: a product reads each packed weight once for up to 256 tokens (16 of float weights);
+//! nothing here allocates once the buffers have been made. Every level gives the same bits, and a
+//! value does not depend on how many tokens or rows are computed beside it.
 
 mod activations;
 mod error;
