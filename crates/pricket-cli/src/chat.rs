@@ -77,7 +77,7 @@ struct Session<'a> {
     info: ModelInfo,
     config: &'a Config,
     conversation: Conversation,
-    /// What was answered to the end, by conversation.
+    /// What was answered, to the end or until Ctrl-C, by conversation.
     ledger: UsageLedger,
     /// How many conversations were begun: `/clear` begins another.
     conversations: usize,
@@ -136,13 +136,16 @@ impl Session<'_> {
         interrupt: &Interrupt,
     ) -> Result<bool, CliError> {
         let request = self.conversation.request(Message::user(text));
+        let before = self.engine.stats();
         let stream = self.engine.complete(run::with_knobs(request, self.config));
         match answer::show(stream, Form::Text, terminal, interrupt) {
             Ok(answer) => {
                 let stopped = answer.interrupted;
-                if let Some(completion) = &answer.completion {
-                    self.ledger.record(&self.session(), &self.info, &completion.usage);
-                }
+                let usage = match &answer.completion {
+                    Some(completion) => completion.usage,
+                    None => self.spent_since(&before),
+                };
+                self.ledger.record(&self.session(), &self.info, &usage);
                 // An answer that was stopped before its first word is as if nothing was asked.
                 if !(stopped && answer.text.is_empty()) {
                     self.conversation.add(Message::user(text), answer);

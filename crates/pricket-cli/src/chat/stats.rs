@@ -1,10 +1,17 @@
 //! What `/stats` tells: the last answer, the conversation, and everything since the start.
 
-use pricket::core::{ByteSize, UsageTotal};
+use std::time::{Duration, Instant};
+
+use pricket::core::{ByteSize, Usage, UsageTotal};
+use pricket::engine::EngineStats;
 
 use super::Session;
 use crate::answer;
 use crate::terminal::Terminal;
+
+/// How long the engine may take to notice that an answer is stopped: a step over a prompt of a
+/// large model.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Session<'_> {
     /// Tells tokens, speed and cost.
@@ -19,6 +26,25 @@ impl Session<'_> {
             terminal.note(format_args!("all conversations: {}", told(&self.ledger.total())));
         }
         self.tell_engine(terminal);
+    }
+
+    /// What an answer that was stopped has cost: what the engine, which has no other user, counted
+    /// since `before`. It notices within a step that nobody reads on.
+    pub(super) fn spent_since(&self, before: &EngineStats) -> Usage {
+        let patience = Instant::now() + PATIENCE;
+        let mut now = self.engine.stats();
+        while now.active + now.queued > 0 && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+            now = self.engine.stats();
+        }
+        let since = |count: fn(&EngineStats) -> u64| {
+            usize::try_from(count(&now).saturating_sub(count(before))).unwrap_or(usize::MAX)
+        };
+        Usage {
+            prompt_tokens: since(|stats| stats.prompt_tokens),
+            cached_tokens: since(|stats| stats.cached_tokens),
+            completion_tokens: since(|stats| stats.completion_tokens),
+        }
     }
 
     /// What the engine has counted, answers that were stopped included.

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::command::{Pricket, finish, tiny};
 
-fn press_ctrl_c(child: &Child) {
+pub(crate) fn press_ctrl_c(child: &Child) {
     // The shell's own kill: a bare machine may have no program of that name.
     let sent = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
     let sent = sent.unwrap();

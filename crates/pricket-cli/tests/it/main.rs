@@ -21,3 +21,5 @@ mod interrupt;
 mod models;
 mod run;
 mod store;
+#[cfg(target_os = "linux")]
+mod terminal;
