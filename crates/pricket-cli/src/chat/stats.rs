@@ -34,7 +34,7 @@ impl Session<'_> {
         let patience = Instant::now() + PATIENCE;
         let mut now = self.engine.stats();
         while now.active + now.queued > 0 && Instant::now() < patience {
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::park_timeout(Duration::from_millis(1));
             now = self.engine.stats();
         }
         let since = |count: fn(&EngineStats) -> u64| {

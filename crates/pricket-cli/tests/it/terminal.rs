@@ -14,7 +14,7 @@ const UP: &str = "\x1b[A";
 const CTRL_C: &str = "\x03";
 
 /// How long anything may take, on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A conversation and what stands on its terminal so far.
 struct Talk {
@@ -52,27 +52,32 @@ impl Talk {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until all of this was shown since a key was pressed.
-    fn sees(&mut self, parts: &[&str]) {
+    /// Waits until what was shown since a key was pressed is as it shall be.
+    fn until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) -> String {
         let begin = Instant::now();
         loop {
             let shown = self.shown.lock().unwrap().clone();
-            if parts.iter().all(|part| shown.contains(part)) {
-                return;
+            if is_so(&shown) {
+                return shown;
             }
-            assert!(begin.elapsed() < PATIENCE, "{parts:?} is missing: {shown:?}");
+            assert!(begin.elapsed() < PATIENCE, "{what} is missing: {shown:?}");
             assert!(self.child.try_wait().unwrap().is_none(), "it left: {shown:?}");
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(2));
         }
     }
 
-    /// Waits until more was shown than so many bytes: an answer has begun.
-    fn shows_more_than(&mut self, bytes: usize) {
-        let begin = Instant::now();
-        while self.shown.lock().unwrap().len() <= bytes {
-            assert!(begin.elapsed() < PATIENCE, "it says nothing: {:?}", self.shown.lock());
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    /// Says a line and waits for the next prompt; gives what was shown.
+    fn say(&mut self, line: &str) -> String {
+        self.press(&format!("{line}\r"));
+        self.listens()
+    }
+
+    /// Waits for a prompt on a line of its own, behind at least one other line.
+    fn listens(&mut self) -> String {
+        self.until("a prompt", |shown| {
+            let last = shown.rsplit_once('\n').map_or("", |(_, last)| last);
+            plain(last) == "> "
+        })
     }
 
     fn leaves(mut self) -> Option<i32> {
@@ -81,11 +86,25 @@ impl Talk {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            std::thread::sleep(Duration::from_millis(5));
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         self.child.kill().unwrap();
         panic!("it does not leave: {:?}", self.shown.lock().unwrap());
     }
+}
+
+/// What a line shows, without what moves the cursor.
+fn plain(line: &str) -> String {
+    let mut text = String::new();
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\x1b' => drop(characters.by_ref().find(char::is_ascii_alphabetic)),
+            '\r' => {}
+            other => text.push(other),
+        }
+    }
+    text
 }
 
 #[test]
@@ -94,19 +113,16 @@ fn a_person_talks_recalls_a_line_and_leaves() {
     let model = home.chat_model();
     let args = ["chat", &model, "--greedy", "--max-tokens", "8"];
     let mut talk = Talk::begin(&home, &args);
-    talk.sees(&["/help tells the commands", "> "]);
-    talk.press("Hi\r");
-    talk.sees(&["Hi", "\r\n", "> "]);
-    talk.press("/stats\r");
-    talk.sees(&["answer 8 tokens", "this conversation: 1 answer, ", "SIMD matrix operations"]);
+    assert!(talk.listens().contains("/help tells the commands"));
+    talk.say("Hi");
+    let told = talk.say("/stats");
+    assert!(told.contains("answer 8 tokens") && told.contains("this conversation: 1 answer, "));
     // Twice back is the message, which is said again.
-    talk.press(&format!("{UP}{UP}"));
-    talk.sees(&["Hi"]);
-    talk.press("\r");
-    talk.press("/stats\r");
-    talk.sees(&["this conversation: 2 answers, "]);
+    let told = talk.say(&format!("{UP}{UP}"));
+    assert!(told.contains("Hi"), "{told:?}");
+    assert!(talk.say("/stats").contains("this conversation: 2 answers, "));
     talk.press(CTRL_C);
-    talk.sees(&["Ctrl-C again leaves"]);
+    assert!(talk.listens().contains("Ctrl-C again leaves"));
     talk.press(CTRL_C);
     assert_eq!(talk.leaves(), Some(0));
 }
@@ -117,15 +133,15 @@ fn the_history_is_there_in_the_next_conversation() {
     let model = home.chat_model();
     let args = ["chat", &model, "--greedy", "--max-tokens", "2"];
     let mut talk = Talk::begin(&home, &args);
-    talk.sees(&["> "]);
-    talk.press("What is a pricket?\r");
-    talk.sees(&["> "]);
+    talk.listens();
+    talk.say("What is a pricket?");
     talk.press("/exit\r");
     assert_eq!(talk.leaves(), Some(0));
     let mut talk = Talk::begin(&home, &args);
-    talk.sees(&["> "]);
+    talk.listens();
     talk.press(&format!("{UP}{UP}"));
-    talk.sees(&["What is a pricket?"]);
+    talk.until("the line", |shown| shown.contains("What is a pricket?"));
+    // The line is taken back, and Ctrl-D ends it.
     talk.press("\x15\x04");
     assert_eq!(talk.leaves(), Some(0));
 }
@@ -136,20 +152,20 @@ fn a_stopped_answer_is_counted_and_the_conversation_goes_on() {
     let model = home.chat_model();
     let args = ["chat", &model, "--temperature", "2", "--seed", "1", "--threads", "1"];
     let mut talk = Talk::begin(&home, &args);
-    talk.sees(&["> "]);
+    talk.listens();
     talk.press("Hi\r");
-    talk.shows_more_than("Hi\r\n".len() + 64);
-    crate::interrupt::press_ctrl_c(&talk.child);
+    talk.until("an answer", |shown| shown.len() > 64);
     // Stopped, or done before: the next line is taken either way.
-    talk.press("/stats\r");
-    talk.sees(&["this conversation: 1 answer, ", "since the start: 1 request"]);
-    let shown = talk.shown.lock().unwrap().clone();
+    crate::interrupt::press_ctrl_c(&talk.child);
+    talk.listens();
+    let told = talk.say("/stats");
+    assert!(told.contains("this conversation: 1 answer, "), "{told:?}");
     let tokens = |after: &str| -> u64 {
-        let rest = shown.split(after).nth(1).unwrap();
+        let rest = told.split(after).nth(1).unwrap();
         let out = rest.split(" tokens out").next().unwrap();
         out.rsplit(' ').next().unwrap().trim().parse().unwrap()
     };
-    assert_eq!(tokens("this conversation: "), tokens("since the start: "), "{shown:?}");
+    assert_eq!(tokens("this conversation: "), tokens("since the start: "), "{told:?}");
     talk.press("/exit\r");
     assert_eq!(talk.leaves(), Some(0));
 }
