@@ -46,8 +46,9 @@ fn mix_columns<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: La
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     let mut acc = [[lanes.zero(); VECTORS]; ROWS];
-    let mut rows = values.rows.chunks_exact(values.width).take(ATTENTION_CHUNK).enumerate();
-    let shared = values.owns.iter().copied().min().unwrap_or(0);
+    let shared = values.owns.iter().copied().min().unwrap_or(0).min(ATTENTION_CHUNK);
+    let (seen_by_all, rest) =
+        values.rows.split_at_checked(shared * values.width).unwrap_or((values.rows, &[]));
     let open = |value: &[K]| {
         let (lines, tail) = value.get(column..).unwrap_or_default().as_chunks::<LANES>();
         let mut opened = [lanes.zero(); VECTORS];
@@ -61,7 +62,8 @@ fn mix_columns<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: La
         }
         opened
     };
-    for (position, value) in rows.by_ref().take(shared) {
+    let seen_by_all = seen_by_all.chunks_exact(values.width).take(ATTENTION_CHUNK);
+    for (position, value) in seen_by_all.enumerate() {
         let opened = open(value);
         for (acc, weights) in acc.iter_mut().zip(values.weights) {
             add_value(lanes, acc, weights[position], opened);
@@ -69,7 +71,8 @@ fn mix_columns<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: La
     }
     // A weight of zero is not enough where a value is infinite: a row takes nothing of what it does
     // not see.
-    for (position, value) in rows {
+    let rest = rest.chunks_exact(values.width).take(ATTENTION_CHUNK - shared);
+    for (position, value) in (shared..).zip(rest) {
         let opened = open(value);
         for ((acc, weights), own) in acc.iter_mut().zip(values.weights).zip(values.owns) {
             if position < own {
