@@ -43,8 +43,8 @@ type Sums = [[__m512; OCTET]; 2];
 const MANY: usize = 32;
 const FEW: usize = 2;
 
-/// Activations that stay in the second-level cache while the groups pass over them: half of the
-/// smallest one that comes with AVX-512 and VNNI (1 MiB on Cascade Lake and Zen 4).
+/// Activations that stay in the second-level cache while the groups pass over them: half of one of
+/// 1 MiB, as Cascade Lake and Zen 4 have.
 const NEAR_BYTES: usize = 512 << 10;
 
 /// Lines of a run of a tile.
