@@ -15,7 +15,7 @@ use half::f16;
 pub use attention::{
     ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement,
 };
-pub(crate) use attention::{attend, merge};
+pub(crate) use attention::{Merged, Steps, attend, merge, merge_rows, soften_row};
 pub use rotation::RopePairing;
 
 use crate::{Kernels, SimdError};

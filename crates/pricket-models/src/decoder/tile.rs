@@ -10,9 +10,9 @@ use super::weights::{DecoderWeights, LayerWeights, Linear};
 use super::work::Work;
 use crate::ModelError;
 
-/// Groups of rows that are computed together: 64 rows of 256 tokens take 64 KiB, and their columns
+/// Groups of rows that are computed together: 96 rows of 256 tokens take 96 KiB, and their columns
 /// are whole runs of quantised activations.
-pub(super) const BLOCK_GROUPS: usize = 4;
+pub(super) const BLOCK_GROUPS: usize = 6;
 
 impl Work {
     /// Embeds the tile's tokens and projects them for the first layer's attention.

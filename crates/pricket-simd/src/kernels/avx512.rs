@@ -10,6 +10,7 @@ mod opened;
 mod pairs;
 mod products;
 mod quantization;
+mod slabs;
 mod sums;
 mod vectors;
 mod weights;
@@ -32,10 +33,10 @@ use pairs::{matmul, matvec};
 use quantization::quantize;
 
 /// Attention's rows side by side where there are many, and how many blocks of keys and registers of
-/// values are in flight for each of them: 16 sums, of 32 registers.
-const WIDE_ROWS: (usize, usize, usize) = (8, 2, 2);
+/// values are in flight for each of them: 24 sums, of 32 registers.
+const WIDE_ROWS: (usize, usize, usize) = (6, 4, 4);
 /// The same where there are up to so many.
-const FEW_ROWS: (usize, usize, usize) = (4, 2, 4);
+const FEW_ROWS: (usize, usize, usize) = (3, 4, 4);
 
 bodies::table!("avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c");
 

@@ -14,8 +14,9 @@ use std::ops::Range;
 
 use half::f16;
 
-pub(crate) use body::attend;
-pub(crate) use merge::merge;
+pub(crate) use body::{Steps, attend};
+pub(crate) use merge::{Merged, merge, merge_rows};
+pub(crate) use scores::soften_row;
 
 use crate::{Kernels, SimdError};
 

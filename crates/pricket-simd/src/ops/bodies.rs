@@ -44,8 +44,8 @@ macro_rules! table {
             use super::{FEW_ROWS, WIDE_ROWS, narrow16, open16, registers, widen16};
             use $crate::ops::registers::Lanes as _;
             use $crate::ops::{
-                Attended, AttentionSpace, AttentionTile, RopePairing, attend, merge, reductions,
-                rotation, transforms, weights,
+                Attended, AttentionSpace, AttentionTile, Merged, RopePairing, Steps, attend, merge,
+                merge_rows, reductions, rotation, soften_row, transforms, weights,
             };
 
             $crate::ops::bodies::wrappers! { [$($features)?]
@@ -102,7 +102,7 @@ macro_rules! table {
                     attend::<
                         { WIDE_ROWS.0 }, { WIDE_ROWS.1 }, { WIDE_ROWS.2 },
                         { FEW_ROWS.0 }, { FEW_ROWS.1 }, { FEW_ROWS.2 }, _, _
-                    >(&registers(), tile, span, space, state, open);
+                    >(&registers(), tile, span, space, state, steps(), open);
                 }
                 fn attend_f32(
                     tile: &AttentionTile<'_, f32>,
@@ -114,7 +114,21 @@ macro_rules! table {
                     attend::<
                         { WIDE_ROWS.0 }, { WIDE_ROWS.1 }, { WIDE_ROWS.2 },
                         { FEW_ROWS.0 }, { FEW_ROWS.1 }, { FEW_ROWS.2 }, _, _
-                    >(&lanes, tile, span, space, state, |values| lanes.load(values));
+                    >(&lanes, tile, span, space, state, steps(), |values| lanes.load(values));
+                }
+                #[inline]
+                fn steps() -> Steps {
+                    Steps { soften, merge: merge_row }
+                }
+                // Calls of their own: with the constants of an exponential among them, the sums of
+                // the loops around would not fit the registers.
+                #[inline(never)]
+                fn soften(row: &mut [f32], own: usize) -> (f32, f32) {
+                    soften_row(row, own)
+                }
+                #[inline(never)]
+                fn merge_row(row: Merged<'_>, more: (&[f32], f32, f32)) {
+                    merge_rows(row, more);
                 }
                 fn merge_attended(state: &mut Attended<'_>, part: &Attended<'_>, width: usize) {
                     merge(state, part, width);
@@ -126,12 +140,15 @@ macro_rules! table {
 
 /// Puts a level's features on each function, or none.
 macro_rules! wrappers {
-    ([$features:literal] $(fn $name:ident $arguments:tt $(-> $out:ty)? $body:block)*) => {
-        $(#[target_feature(enable = $features)]
+    ([$features:literal]
+     $($(#[$attribute:meta])* fn $name:ident $arguments:tt $(-> $out:ty)? $body:block)*) => {
+        $($(#[$attribute])*
+        #[target_feature(enable = $features)]
         pub(super) fn $name $arguments $(-> $out)? $body)*
     };
-    ([] $(fn $name:ident $arguments:tt $(-> $out:ty)? $body:block)*) => {
-        $(pub(super) fn $name $arguments $(-> $out)? $body)*
+    ([] $($(#[$attribute:meta])* fn $name:ident $arguments:tt $(-> $out:ty)? $body:block)*) => {
+        $($(#[$attribute])*
+        pub(super) fn $name $arguments $(-> $out)? $body)*
     };
 }
 

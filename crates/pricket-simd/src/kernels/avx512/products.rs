@@ -1,54 +1,36 @@
 //! Quantised weights times the quantised activations of many tokens.
 //!
-//! Two groups of rows and eight tokens at a time: 16 chains of products hide each other's latency,
-//! and one broadcast of four activations serves both groups. Weights are opened once for all
-//! tokens; the sums stay in the first-level cache, because chains and sums together would not fit
-//! the registers.
-#![expect(clippy::needless_range_loop, reason = "registers are named by index, as in the formulas")]
+//! Weights are opened once for all tokens, a slab of columns of three groups at a time, and lie in
+//! the first-level cache while the tokens pass by, four at a time. While a slab is opened, the next
+//! one is on its way from memory.
 
-use core::arch::x86_64::{
-    __m512, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
-    _mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_slli_epi32,
-};
+use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch, _mm512_setzero_ps};
 
 use std::ops::Range;
+use std::ptr;
 
 use bytemuck::must_cast;
 
 use super::opened;
+use super::slabs::{Slab, Sums, TRIO, Work, add_slab};
 use crate::activations::{Run, TILE, Tiles};
-use crate::kernels::many::{Opened, SLAB_RUNS};
+use crate::kernels::many::{Opened, QUAD, SLAB_RUNS};
 use crate::kernels::quantized;
 use crate::kernels::walk::put;
 use crate::matmul::Product;
 use crate::packed::{GROUP_ROWS, Layout, Line, Panel};
 
-/// Tokens side by side: an octet.
-const OCTET: usize = 8;
-/// Half of an octet, where no more tokens are left, or where each has two chains.
-const QUAD: usize = 4;
-
 /// Opens the units of some lines.
 type Open = fn(&[Line], &mut [Opened]);
 
-/// A slab of columns of one or two groups.
-type Slab = [[Opened; SLAB_RUNS]; 2];
-
-/// The sums of an octet for two groups.
-type Sums = [[__m512; OCTET]; 2];
-
-/// Octets that weights are opened for at once: their sums, 32 KiB, stay in the second-level cache.
+/// Quads that weights are opened for at once: their sums, 48 KiB, stay in the second-level cache.
 /// A call for a few tokens does not pay for so many.
-const MANY: usize = 32;
-const FEW: usize = 2;
+const MANY: usize = 64;
+const FEW: usize = 4;
 
 /// Activations that stay in the second-level cache while the groups pass over them: half of one of
 /// 1 MiB, as Cascade Lake and Zen 4 have.
 const NEAR_BYTES: usize = 512 << 10;
-
-/// Lines of a run of a tile.
-const LINES: usize = size_of::<Run<TILE>>() / 64;
 
 /// The call of `sized` for a layout.
 macro_rules! sized {
@@ -71,13 +53,12 @@ fn sized<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
     tiles: Tiles<'_>,
     mut out: Product<'_>,
 ) {
-    if out.tokens <= FEW * OCTET {
-        return blocks::<ZERO, HALVES, OFFSETS, FEW, 1>(panel, open, tiles, 0, &mut out);
-    }
-    let tokens = out.tokens.min(MANY * OCTET);
+    let tokens = out.tokens.min(MANY * QUAD);
     let near = tokens.div_ceil(TILE) * tiles.per_tile * size_of::<Run<TILE>>() <= NEAR_BYTES;
-    for first in (0..out.tokens.div_ceil(OCTET)).step_by(MANY) {
-        if near {
+    for first in (0..out.tokens.div_ceil(QUAD)).step_by(MANY) {
+        if out.tokens <= FEW * QUAD {
+            blocks::<ZERO, HALVES, OFFSETS, FEW, 1>(panel, open, tiles, first, &mut out);
+        } else if near {
             blocks::<ZERO, HALVES, OFFSETS, MANY, 1>(panel, open, tiles, first, &mut out);
         } else {
             blocks::<ZERO, HALVES, OFFSETS, MANY, 2>(panel, open, tiles, first, &mut out);
@@ -85,16 +66,16 @@ fn sized<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
     }
 }
 
-/// All groups, two at a time, for up to `OCTETS` octets from `first` on. `PAIRS` of them go through
+/// All groups, three at a time, for up to `QUADS` quads from `first` on. `TRIOS` of them go through
 /// a slab of columns before the next slab, so that its activations come from afar once for all.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-#[expect(clippy::large_stack_arrays, reason = "at most 82 KiB, made once for a whole product")]
+#[expect(clippy::large_stack_arrays, reason = "at most 123 KiB, made once for a whole product")]
 fn blocks<
     const ZERO: i32,
     const HALVES: bool,
     const OFFSETS: bool,
-    const OCTETS: usize,
-    const PAIRS: usize,
+    const QUADS: usize,
+    const TRIOS: usize,
 >(
     panel: &Panel<'_>,
     open: Open,
@@ -102,260 +83,109 @@ fn blocks<
     first: usize,
     out: &mut Product<'_>,
 ) {
-    let mut slab: Slab = [[Opened::ZERO; SLAB_RUNS]; 2];
-    let mut sums: [[Sums; OCTETS]; PAIRS] = [[[[_mm512_setzero_ps(); OCTET]; 2]; OCTETS]; PAIRS];
-    let tokens = out.tokens.saturating_sub(first * OCTET).min(OCTETS * OCTET);
-    let used = tokens.div_ceil(OCTET);
+    let mut slab: Slab = [[Opened::ZERO; SLAB_RUNS]; TRIO];
+    let mut sums: [[Sums; QUADS]; TRIOS] = [[[[_mm512_setzero_ps(); QUAD]; TRIO]; QUADS]; TRIOS];
+    let used = out.tokens.div_ceil(QUAD).saturating_sub(first).min(QUADS);
     let (unit_lines, unit_cols) = panel.layout.unit();
     let unit_runs = unit_cols / 32;
     let units = panel.group_lines / unit_lines;
     let step = slab_units(units, unit_runs);
-    for (block, lines) in panel.lines.chunks(2 * PAIRS * panel.group_lines).enumerate() {
+    let all = panel.lines.len() / panel.group_lines.max(1);
+    let mut group = 0;
+    while group < all {
+        let cuts = Cuts::<TRIOS>::of(group, all);
         for start in (0..units).step_by(step) {
             let end = (start + step).min(units);
             let runs = start * unit_runs..end * unit_runs;
-            for (lines, sums) in lines.chunks(2 * panel.group_lines).zip(&mut sums) {
-                let mut groups = lines.chunks_exact(panel.group_lines);
-                for slab in &mut slab {
-                    let group = groups.next().unwrap_or_default();
-                    let lines = group.get(start * unit_lines..end * unit_lines);
-                    open(lines.unwrap_or_default(), slab);
-                    if group.is_empty() {
-                        slab.fill(Opened::ZERO);
+            for (cut, sums) in cuts.0.iter().zip(&mut sums).filter(|(cut, _)| !cut.is_empty()) {
+                let lines = panel.lines.get(cut.start * panel.group_lines..).unwrap_or_default();
+                let groups = lines.chunks_exact(panel.group_lines).take(cut.len());
+                // From what is opened now to what is opened next of these groups, or of those that
+                // follow at the same place.
+                let ahead = if end < units {
+                    (end - start) * unit_lines
+                } else {
+                    cuts.groups() * panel.group_lines - start * unit_lines
+                };
+                for (lines, slab) in groups.zip(&mut slab) {
+                    let lines = lines.get(start * unit_lines..end * unit_lines);
+                    let units = lines.unwrap_or_default().chunks_exact(unit_lines);
+                    for (lines, runs) in units.zip(slab.chunks_mut(unit_runs)) {
+                        for line in lines {
+                            let next = ptr::from_ref(line).wrapping_add(ahead);
+                            // A prefetch of an address that does not exist is ignored.
+                            _mm_prefetch::<_MM_HINT_T1>(next.cast());
+                        }
+                        open(lines, runs);
                     }
                 }
                 for (index, sums) in sums.iter_mut().take(used).enumerate() {
-                    let octet = first + index;
-                    let tile = (octet / 2 * tiles.per_tile)..;
-                    let tile = tiles.runs.get(tile).unwrap_or_default();
-                    let half = OCTET * (octet % 2);
-                    let left = tokens - index * OCTET;
-                    let work = Work { slab: &slab, tile, runs: runs.clone(), half, left };
-                    octets::<ZERO, HALVES, OFFSETS>(&work, tiles.per_tile, sums);
+                    let quad = first + index;
+                    let tile = quad / (TILE / QUAD) * tiles.per_tile;
+                    let runs = tiles.runs.get(tile + runs.start..tile + runs.end);
+                    let work = Work {
+                        slab: &slab,
+                        runs: runs.unwrap_or_default(),
+                        per_tile: tiles.per_tile,
+                        first: quad % (TILE / QUAD) * QUAD,
+                    };
+                    if cut.len() == TRIO {
+                        add_slab::<ZERO, HALVES, OFFSETS, TRIO>(&work, sums);
+                    } else {
+                        add_slab::<ZERO, HALVES, OFFSETS, 2>(&work, sums);
+                    }
                 }
             }
         }
-        for (pair, sums) in sums.iter_mut().enumerate() {
-            let row = (block * PAIRS + pair) * 2 * GROUP_ROWS;
+        for (cut, sums) in cuts.0.iter().zip(&mut sums) {
             for (index, sums) in sums.iter_mut().take(used).enumerate() {
-                let left = tokens - index * OCTET;
-                write(sums, left, (first + index) * OCTET, row, panel.rows, out);
+                write(sums, cut, (first + index) * QUAD, panel.rows, out);
             }
+            group = group.max(cut.end);
         }
     }
 }
 
-/// How many units make up a slab: as many as fit, evenly. Every unit has an even number of runs, as
-/// they go in pairs.
+/// Up to `TRIOS` cuts of groups, each of three or two, or of a last one alone.
+struct Cuts<const TRIOS: usize>([Range<usize>; TRIOS]);
+
+impl<const TRIOS: usize> Cuts<TRIOS> {
+    /// The cuts from `group` on, of `all` groups: no group is left alone where it can be helped.
+    fn of(mut group: usize, all: usize) -> Self {
+        let mut cuts = [const { 0..0 }; TRIOS];
+        for cut in &mut cuts {
+            let left = all - group;
+            let len = if left == 4 || left < TRIO { left.min(2) } else { TRIO };
+            *cut = group..group + len;
+            group += len;
+        }
+        Self(cuts)
+    }
+
+    /// How many groups they are.
+    fn groups(&self) -> usize {
+        self.0.iter().map(Range::len).sum()
+    }
+}
+
+/// How many units make up a slab: as many as fit, evenly.
 fn slab_units(units: usize, unit_runs: usize) -> usize {
     let most = (SLAB_RUNS / unit_runs).max(1);
     units.div_ceil(units.div_ceil(most).max(1)).max(1)
 }
 
-/// Writes an octet's sums where they belong and makes them zero again.
+/// Writes a quad's sums where they belong and makes them zero again.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn write(
-    sums: &mut Sums,
-    left: usize,
-    token: usize,
-    row: usize,
-    rows: usize,
-    out: &mut Product<'_>,
-) {
-    for (group, sums) in sums.iter_mut().enumerate() {
-        let row = row + group * GROUP_ROWS;
+fn write(sums: &mut Sums, groups: &Range<usize>, token: usize, rows: usize, out: &mut Product<'_>) {
+    for (group, sums) in groups.clone().zip(&mut *sums) {
+        let row = group * GROUP_ROWS;
         let count = rows.saturating_sub(row).min(GROUP_ROWS);
-        for (t, sum) in sums.iter_mut().enumerate() {
-            let start = (token + t) * out.stride + row;
-            if t < left && count > 0 {
-                let places = out.data.get_mut(start..start + count).unwrap_or_default();
-                put(places, &must_cast(*sum));
-            }
-            *sum = _mm512_setzero_ps();
+        for (token, sum) in (token..out.tokens).zip(sums) {
+            let start = token * out.stride + row;
+            let places = out.data.get_mut(start..start + count).unwrap_or_default();
+            put(places, &must_cast(*sum));
         }
     }
-}
-
-/// An octet's share of a slab.
-struct Work<'a> {
-    slab: &'a Slab,
-    /// The tile that the octet is in, and all behind it.
-    tile: &'a [Run<TILE>],
-    /// The slab's runs in a tile.
-    runs: Range<usize>,
-    /// The octet's first token in its tile.
-    half: usize,
-    /// Tokens from the octet's first on.
-    left: usize,
-}
-
-/// Adds a slab to an octet's sums.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn octets<const ZERO: i32, const HALVES: bool, const OFFSETS: bool>(
-    work: &Work<'_>,
-    per_tile: usize,
-    sums: &mut Sums,
-) {
-    let runs = work.tile.get(work.runs.clone()).unwrap_or_default();
-    let [low, high] = sums;
-    for (pair, runs) in runs.as_chunks::<2>().0.iter().enumerate() {
-        // What the next tile needs next: half of it with each octet of this tile.
-        let next = runs.as_ptr().wrapping_add(per_tile + work.half / OCTET);
-        for line in 0..if HALVES {
-            LINES
-        } else if OFFSETS || ZERO == 128 {
-            12
-        } else {
-            10
-        } {
-            // A prefetch of an address that does not exist is ignored.
-            _mm_prefetch::<_MM_HINT_T0>(next.cast::<i8>().wrapping_add(64 * line));
-        }
-        if !HALVES && work.left > QUAD {
-            let sums = [&mut *low, &mut *high];
-            add_pair::<ZERO, false, OFFSETS, OCTET>(work.slab, pair, runs, work.half, sums);
-            continue;
-        }
-        let (lows, highs) = (low.as_chunks_mut::<QUAD>().0, high.as_chunks_mut::<QUAD>().0);
-        for (quad, (low, high)) in lows.iter_mut().zip(highs).enumerate() {
-            if work.left > QUAD * quad {
-                let first = work.half + QUAD * quad;
-                let sums = [low, high];
-                add_pair::<ZERO, HALVES, OFFSETS, QUAD>(work.slab, pair, runs, first, sums);
-            }
-        }
-    }
-}
-
-/// Adds 64 columns to the sums. A call of its own, so that the compiler keeps the chains of
-/// products in registers and the sums in memory.
-#[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn add_pair<const ZERO: i32, const HALVES: bool, const OFFSETS: bool, const T: usize>(
-    slab: &Slab,
-    pair: usize,
-    runs: &[Run<TILE>; 2],
-    first: usize,
-    mut sums: [&mut [__m512; T]; 2],
-) {
-    // Both are so by construction, and said here so that no index below is checked.
-    if pair >= SLAB_RUNS / 2 || first + T > TILE {
-        return;
-    }
-    for (part, run) in runs.iter().enumerate() {
-        let opened = [&slab[0][2 * pair + part], &slab[1][2 * pair + part]];
-        if HALVES {
-            add_halves::<ZERO, OFFSETS, T>(opened, run, first, &mut sums);
-        } else {
-            add_run::<ZERO, OFFSETS, T>(opened, run, first, &mut sums);
-        }
-    }
-}
-
-/// Adds 32 columns with one scale for each row.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn add_run<const ZERO: i32, const OFFSETS: bool, const T: usize>(
-    weights: [&Opened; 2],
-    run: &Run<TILE>,
-    first: usize,
-    sums: &mut [&mut [__m512; T]; 2],
-) {
-    let mut dots = [[_mm512_setzero_si512(); T]; 2];
-    if ZERO != 0 {
-        for t in 0..T {
-            let start = match ZERO {
-                8 => _mm512_set1_epi32(run.minus_8[first + t]),
-                16 => _mm512_slli_epi32::<1>(_mm512_set1_epi32(run.minus_8[first + t])),
-                _ => _mm512_set1_epi32(run.minus_128[first + t]),
-            };
-            for g in 0..2 {
-                dots[g][t] = start;
-            }
-        }
-    }
-    for j in 0..8 {
-        let mut codes = [_mm512_setzero_si512(); 2];
-        for g in 0..2 {
-            codes[g] = must_cast(weights[g].code[j].0);
-        }
-        for t in 0..T {
-            let four = _mm512_set1_epi32(run.q[first + t][j]);
-            for g in 0..2 {
-                dots[g][t] = _mm512_dpbusd_epi32(dots[g][t], codes[g], four);
-            }
-        }
-    }
-    for t in 0..T {
-        let scale = _mm512_set1_ps(run.scale[first + t]);
-        let scaled_sum = _mm512_set1_ps(run.scaled_sum[first + t]);
-        for g in 0..2 {
-            let factor = _mm512_mul_ps(must_cast(weights[g].scale[0].0), scale);
-            let dot = _mm512_cvtepi32_ps(dots[g][t]);
-            sums[g][t] = _mm512_fmadd_ps(dot, factor, sums[g][t]);
-            if OFFSETS {
-                let offset: __m512 = must_cast(weights[g].offset[0].0);
-                sums[g][t] = _mm512_fmadd_ps(offset, scaled_sum, sums[g][t]);
-            }
-        }
-    }
-}
-
-/// Adds 32 columns of which each half has its own scales.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn add_halves<const ZERO: i32, const OFFSETS: bool, const T: usize>(
-    weights: [&Opened; 2],
-    run: &Run<TILE>,
-    first: usize,
-    sums: &mut [&mut [__m512; T]; 2],
-) {
-    let mut scaled = [[_mm512_setzero_ps(); T]; 2];
-    for half in 0..2 {
-        let mut dots: [[__m512i; T]; 2] = [[_mm512_setzero_si512(); T]; 2];
-        for t in 0..T {
-            let low = run.low_sum[first + t];
-            let sum = if half == 0 { low } else { run.sum[first + t] - low };
-            if ZERO != 0 {
-                for g in 0..2 {
-                    dots[g][t] = _mm512_set1_epi32(-ZERO * sum);
-                }
-            }
-            if OFFSETS {
-                scaled[half][t] = _mm512_set1_ps(run.scale[first + t] * sum as f32);
-            }
-        }
-        for j in 4 * half..4 * half + 4 {
-            let mut codes = [_mm512_setzero_si512(); 2];
-            for g in 0..2 {
-                codes[g] = must_cast(weights[g].code[j].0);
-            }
-            for t in 0..T {
-                let four = _mm512_set1_epi32(run.q[first + t][j]);
-                for g in 0..2 {
-                    dots[g][t] = _mm512_dpbusd_epi32(dots[g][t], codes[g], four);
-                }
-            }
-        }
-        for t in 0..T {
-            let scale = _mm512_set1_ps(run.scale[first + t]);
-            for g in 0..2 {
-                let factor = _mm512_mul_ps(must_cast(weights[g].scale[half].0), scale);
-                let dot = _mm512_cvtepi32_ps(dots[g][t]);
-                sums[g][t] = _mm512_fmadd_ps(dot, factor, sums[g][t]);
-            }
-        }
-    }
-    if OFFSETS {
-        for half in 0..2 {
-            for t in 0..T {
-                for g in 0..2 {
-                    let offset: __m512 = must_cast(weights[g].offset[half].0);
-                    sums[g][t] = _mm512_fmadd_ps(offset, scaled[half][t], sums[g][t]);
-                }
-            }
-        }
-    }
+    *sums = [[_mm512_setzero_ps(); QUAD]; TRIO];
 }

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::merge::merge_row;
+use super::merge::Merged;
 use super::mixing::{Values, mix};
-use super::scores::{score, soften};
+use super::scores::score;
 use super::{ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile};
 use crate::ops::reductions::LANES;
 use crate::ops::registers::Lanes;
@@ -18,6 +18,15 @@ pub(super) type Scores = [[f32; ATTENTION_CHUNK]; ROWS_MAX];
 
 /// Queries of rows side by side, each as long as the head is wide.
 pub(super) type Queries<'a, const ROWS: usize> = [&'a [f32]; ROWS];
+
+/// The steps that a level compiles as calls of their own.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps {
+    /// [`super::scores::soften_row`].
+    pub(crate) soften: fn(&mut [f32], usize) -> (f32, f32),
+    /// [`super::merge::merge_rows`].
+    pub(crate) merge: fn(Merged<'_>, (&[f32], f32, f32)),
+}
 
 /// Attends to the positions of `span`. Rows go in groups of `WIDE`, or of `FEW` where no more are
 /// left; `BLOCKS` blocks of keys and `VECTORS` registers of values are in flight for each row, so
@@ -38,6 +47,7 @@ pub(crate) fn attend<
     span: Range<usize>,
     space: &mut AttentionSpace,
     state: &mut Attended<'_>,
+    steps: Steps,
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     const { assert!(WIDE <= ROWS_MAX && FEW <= ROWS_MAX) }
@@ -49,7 +59,7 @@ pub(crate) fn attend<
         if rows - first > FEW {
             let group = first..rows.min(first + WIDE);
             attend_rows::<WIDE, BLOCKS_W, VECTORS_W, K, L>(
-                lanes, tile, group, span, space, scores, state, open,
+                lanes, tile, group, span, space, scores, state, steps, open,
             );
             first += WIDE;
         } else {
@@ -61,6 +71,7 @@ pub(crate) fn attend<
                 space,
                 scores,
                 state,
+                steps,
                 open,
             );
             first += FEW;
@@ -85,6 +96,7 @@ fn attend_rows<
     space: &mut AttentionSpace,
     scores: &mut Scores,
     state: &mut Attended<'_>,
+    steps: Steps,
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     let width = tile.width;
@@ -105,9 +117,10 @@ fn attend_rows<
         let keys = tile.keys.get(start * width..).unwrap_or_default();
         score::<ROWS, BLOCKS, K, L>(lanes, &queries, keys, tile, positions, scores, open);
         let (mut softened, mut owns) = ([(0.0, 0.0); ROWS], [0; ROWS]);
+        let filled = positions.next_multiple_of(LANES).min(ATTENTION_CHUNK);
         for (r, softened) in softened.iter_mut().enumerate() {
             owns[r] = seen[r].saturating_sub(start).min(positions);
-            *softened = soften(&mut scores[r], owns[r], positions);
+            *softened = (steps.soften)(&mut scores[r][..filled], owns[r]);
         }
         let values = tile.values.get(start * width..(start + positions) * width);
         let values = values.unwrap_or_default();
@@ -121,7 +134,7 @@ fn attend_rows<
                 return; // never: the lengths were checked
             };
             let (peak, total) = (&mut state.peaks[row], &mut state.totals[row]);
-            merge_row((sums, peak, total), (more, softened[r].0, softened[r].1));
+            (steps.merge)((sums, peak, total), (more, softened[r].0, softened[r].1));
         }
     }
 }

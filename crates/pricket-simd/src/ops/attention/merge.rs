@@ -11,14 +11,17 @@ pub(crate) fn merge(state: &mut Attended<'_>, part: &Attended<'_>, width: usize)
     let peaks = state.peaks.iter_mut().zip(&*part.peaks);
     let totals = state.totals.iter_mut().zip(&*part.totals);
     for (((sums, more), (peak, its_peak)), (total, its_total)) in rows.zip(peaks).zip(totals) {
-        merge_row((sums, peak, total), (more, *its_peak, *its_total));
+        merge_rows((sums, peak, total), (more, *its_peak, *its_total));
     }
 }
 
-/// One row: sums, peak and total.
+/// One row that is merged into: sums, peak and total.
+pub(crate) type Merged<'a> = (&'a mut [f32], &'a mut f32, &'a mut f32);
+
+/// Merges one row into another.
 #[inline(always)]
-pub(super) fn merge_row(
-    (sums, peak, total): (&mut [f32], &mut f32, &mut f32),
+pub(crate) fn merge_rows(
+    (sums, peak, total): Merged<'_>,
     (more, its_peak, its_total): (&[f32], f32, f32),
 ) {
     if its_total == 0.0 {

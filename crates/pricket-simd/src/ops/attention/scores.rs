@@ -2,7 +2,7 @@
 #![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
 
 use super::body::{Queries, Scores};
-use super::{ATTENTION_CHUNK, AttentionTile, KEY_BLOCK};
+use super::{AttentionTile, KEY_BLOCK};
 use crate::ops::exponential::exp;
 use crate::ops::reductions::{self, LANES, padded};
 use crate::ops::registers::Lanes;
@@ -92,12 +92,10 @@ fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
     }
 }
 
-/// Turns the first `own` scores of a row into weights `exp(score - peak)` and the others, up to
-/// `positions`, into zeros. Returns the peak and the sum of the weights.
+/// Turns the first `own` scores of whole blocks into weights `exp(score - peak)` and the others
+/// into zeros. Returns the peak and the sum of the weights.
 #[inline(always)]
-pub(super) fn soften(row: &mut [f32; ATTENTION_CHUNK], own: usize, positions: usize) -> (f32, f32) {
-    let filled = positions.next_multiple_of(LANES).min(ATTENTION_CHUNK);
-    let row = row.get_mut(..filled).unwrap_or_default();
+pub(crate) fn soften_row(row: &mut [f32], own: usize) -> (f32, f32) {
     if own == 0 {
         row.fill(0.0);
         return (f32::NEG_INFINITY, 0.0);
