@@ -1,14 +1,20 @@
 //! The table of kernels of one level, and the choice of a level.
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod arm;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avxvnni;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 mod many;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neon;
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+mod neondot;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 mod quantized;
 mod scalar;
 pub(crate) mod walk;
@@ -151,8 +157,14 @@ fn faster_table(level: Level) -> Option<Table> {
     x86::table(level)
 }
 
+/// The table of a level above the scalar one, if this processor runs it.
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+fn faster_table(level: Level) -> Option<Table> {
+    arm::table(level)
+}
+
 /// No level above the scalar one is written for this architecture.
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little"))))]
 fn faster_table(_level: Level) -> Option<Table> {
     None
 }

@@ -21,15 +21,28 @@ pub enum Level {
     Avx512,
     /// x86-64 with AVX-512 F/BW/VL/DQ and VNNI (Cascade Lake and later, Zen 4 and later).
     Avx512Vnni,
+    /// AArch64, any processor.
+    Neon,
+    /// AArch64 with `DotProd` (Cortex-A55 and A76 and later, Apple M1 and later, Graviton 2 and
+    /// later). The choice also wants CRC, RDM, FP16, AES and SHA-2, which such processors have.
+    NeonDot,
 }
 
 impl Level {
     /// Every level, slowest first.
-    pub const ALL: [Self; 5] =
-        [Self::Scalar, Self::Avx2, Self::AvxVnni, Self::Avx512, Self::Avx512Vnni];
+    pub const ALL: [Self; 7] = [
+        Self::Scalar,
+        Self::Avx2,
+        Self::AvxVnni,
+        Self::Avx512,
+        Self::Avx512Vnni,
+        Self::Neon,
+        Self::NeonDot,
+    ];
 
     /// The names, as an error message lists them.
-    pub(crate) const NAMES: &'static str = "scalar, avx2, avxvnni, avx512, avx512vnni";
+    pub(crate) const NAMES: &'static str =
+        "scalar, avx2, avxvnni, avx512, avx512vnni, neon, neondot";
 
     /// The name that `PRICKET_SIMD` takes.
     pub fn name(self) -> &'static str {
@@ -39,6 +52,8 @@ impl Level {
             Self::AvxVnni => "avxvnni",
             Self::Avx512 => "avx512",
             Self::Avx512Vnni => "avx512vnni",
+            Self::Neon => "neon",
+            Self::NeonDot => "neondot",
         }
     }
 }

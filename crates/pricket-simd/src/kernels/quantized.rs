@@ -12,8 +12,12 @@ mod sums;
 mod weights;
 
 pub(super) use layouts::by_layout;
-pub(super) use products::{kernel, pair_products, products};
-pub(super) use single::{matvec, pair_dots, row_sums};
+#[cfg(target_arch = "x86_64")]
+pub(super) use products::pair_products;
+pub(super) use products::{kernel, products};
+#[cfg(target_arch = "x86_64")]
+pub(super) use single::pair_dots;
+pub(super) use single::{matvec, row_sums};
 pub(super) use sums::sums;
 pub(super) use weights::{openers, weights};
 
@@ -25,6 +29,7 @@ pub(super) const SIGNED: i32 = -1;
 /// up to 127, in pairs. 30,480 is the most of 8 products of nibbles, 31,496 of 4 of 5 bits, 32,004
 /// of 2 of 6 bits, 32,512 of one of signed bytes. Where each half of a run has scales of its own,
 /// 4 products go together at the most.
+#[cfg(target_arch = "x86_64")]
 pub(super) const fn together(most: i32, halves: bool) -> usize {
     match most {
         0..=15 if halves => 4,

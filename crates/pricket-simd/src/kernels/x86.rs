@@ -22,7 +22,7 @@ pub(super) fn table(level: Level) -> Option<Table> {
         Level::AvxVnni => avxvnni_table(),
         Level::Avx512 => avx512_table(),
         Level::Avx512Vnni => avx512vnni_table(),
-        Level::Scalar => None,
+        Level::Scalar | Level::Neon | Level::NeonDot => None,
     }
 }
 

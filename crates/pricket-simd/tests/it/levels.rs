@@ -51,6 +51,28 @@ fn a_level_is_offered_exactly_where_the_processor_has_it() {
     assert_eq!(Kernels::at(Level::Avx512Vnni).is_ok(), avx2 && vnni);
 }
 
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+#[test]
+fn a_level_is_offered_exactly_where_the_processor_has_it() {
+    use std::arch::is_aarch64_feature_detected as has;
+    let others = has!("crc") && has!("rdm") && has!("fp16") && has!("aes") && has!("sha2");
+    assert!(Kernels::at(Level::Neon).is_ok());
+    assert_eq!(Kernels::at(Level::NeonDot).is_ok(), has!("dotprod") && others);
+}
+
+#[test]
+fn levels_of_other_architectures_are_refused() {
+    let here = |level: Level| match level {
+        Level::Scalar => true,
+        Level::Neon | Level::NeonDot => cfg!(target_arch = "aarch64"),
+        _ => cfg!(target_arch = "x86_64"),
+    };
+    for level in Level::ALL.into_iter().filter(|level| !here(*level)) {
+        let refused = Kernels::at(level).unwrap_err();
+        assert!(matches!(refused, SimdError::LevelUnavailable { level: l } if l == level));
+    }
+}
+
 /// Runs this test binary again with `PRICKET_SIMD` set, so that a choice is made afresh.
 fn chosen_under(name: &str) -> (bool, String) {
     let output = std::process::Command::new(std::env::current_exe().unwrap())

@@ -93,6 +93,7 @@ macro_rules! products {
 }
 
 /// Defines `add_products` by products of pairs.
+#[cfg(target_arch = "x86_64")]
 macro_rules! pair_products {
     ($features:literal) => {
         /// Adds the products of the lines from `begin` on, all or those of half a run, to a quad's
@@ -131,4 +132,6 @@ macro_rules! pair_products {
     };
 }
 
-pub(in crate::kernels) use {kernel, pair_products, products};
+#[cfg(target_arch = "x86_64")]
+pub(in crate::kernels) use pair_products;
+pub(in crate::kernels) use {kernel, products};

@@ -41,6 +41,8 @@ macro_rules! matvec {
             let mut sums = [vectors::no_floats(); PARTS];
             let units = lines.as_chunks::<LINES>().0.iter();
             for (unit, runs) in units.zip(runs.as_chunks::<RUNS>().0) {
+                // Other architectures have no stable hint.
+                #[cfg(target_arch = "x86_64")]
                 for line in 0..LINES {
                     // A prefetch of an address that does not exist is ignored.
                     let behind = unit.as_ptr().wrapping_add(walk::AHEAD + line);
@@ -65,6 +67,7 @@ macro_rules! matvec {
 }
 
 /// Defines `dots` by products of pairs.
+#[cfg(target_arch = "x86_64")]
 macro_rules! pair_dots {
     ($features:literal) => {
         /// Adds the products of a run to the sums of its halves.
@@ -90,4 +93,6 @@ macro_rules! pair_dots {
     };
 }
 
-pub(in crate::kernels) use {matvec, pair_dots, row_sums};
+#[cfg(target_arch = "x86_64")]
+pub(in crate::kernels) use pair_dots;
+pub(in crate::kernels) use {matvec, row_sums};

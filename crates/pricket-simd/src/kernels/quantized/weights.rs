@@ -180,13 +180,27 @@ macro_rules! weights {
     };
 }
 
-/// Defines a function for each layout that opens whole units of lines into as many places.
+/// Defines a function for each layout that opens whole units of lines into as many places. The
+/// level may bring a function that puts the codes of some rows where its products want them.
 macro_rules! openers {
     ($features:literal) => {
+        $crate::kernels::quantized::openers!($features, in_lines);
+
+        /// Puts the codes of some rows as they are: line `j` holds columns `4j..4j + 4`.
+        #[inline]
+        #[target_feature(enable = $features)]
+        fn in_lines(places: &mut [Line; 8], rows: usize, codes: [vectors::Ints; 8]) {
+            for (place, code) in places.iter_mut().zip(codes) {
+                vectors::put_codes(place, rows, code);
+            }
+        }
+    };
+    ($features:literal, $put:ident) => {
         $crate::kernels::quantized::openers! { @ $features
             nibble: 9, 2;
             nibble_offset: 10, 2;
             nibble_super: 37, 8;
+            #[cfg(target_arch = "x86_64")]
             byte: 17, 2;
             signed_byte: 17, 2;
             five: 11, 2;
@@ -209,9 +223,7 @@ macro_rules! openers {
                 for (part, run) in runs.iter_mut().enumerate() {
                     for rows in 0..PARTS {
                         let weights = open(unit, part, rows);
-                        for (place, code) in run.code.iter_mut().zip(weights.code) {
-                            vectors::put_codes(place, rows, code);
-                        }
+                        $put(&mut run.code, rows, weights.code);
                         for half in 0..2 {
                             vectors::put_singles(&mut run.scale[half], rows, weights.scale[half]);
                             vectors::put_singles(&mut run.offset[half], rows, weights.offset[half]);
@@ -221,8 +233,9 @@ macro_rules! openers {
             }
         }
     };
-    (@ $features:literal $($name:ident: $lines:literal, $runs:literal;)*) => {
-        $(#[target_feature(enable = $features)]
+    (@ $features:literal $($(#[$cfg:meta])? $name:ident: $lines:literal, $runs:literal;)*) => {
+        $($(#[$cfg])?
+        #[target_feature(enable = $features)]
         pub(crate) fn $name(lines: &[Line], slab: &mut [Opened]) {
             units::<$lines, $runs>(lines, slab, |u, p, r| weights::$name(u, p, r));
         })*

@@ -1,0 +1,101 @@
+//! Float weights times float activations: one sum per row and token, in the order of the columns.
+
+use core::arch::aarch64::{
+    float32x4_t, uint16x4_t, vcvt_f32_f16, vdupq_n_f32, vfmaq_f32, vreinterpret_f16_u16,
+    vreinterpretq_f32_u32, vshll_n_u16,
+};
+
+use bytemuck::must_cast;
+
+use crate::activations::TILE;
+use crate::kernels::walk::{self, Sums};
+use crate::matmul::Product;
+use crate::packed::{Layout, Line, Panel};
+
+/// One column of 16 rows.
+type Column = [float32x4_t; 4];
+
+/// One token.
+#[target_feature(enable = "neon")]
+pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
+    walk::vector(panel, out, |lines| match panel.layout {
+        Layout::Half => row_sums::<2>(lines, x, |line| half(line)),
+        Layout::UpperHalf => row_sums::<2>(lines, x, |line| upper_half(line)),
+        _ => row_sums::<1>(lines, x, |line| [must_cast(line.0)]),
+    });
+}
+
+/// Up to 16 tokens.
+#[target_feature(enable = "neon")]
+pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
+    let per_unit = panel.layout.unit().1;
+    walk::tile(panel, x, per_unit, out, |lines, x, pass, tokens, sums| {
+        for quad in 0..tokens.div_ceil(4) {
+            match panel.layout {
+                Layout::Half => add_quad::<2>(lines, x, pass, quad, sums, |line| half(line)),
+                Layout::UpperHalf => {
+                    add_quad::<2>(lines, x, pass, quad, sums, |line| upper_half(line));
+                }
+                _ => add_quad::<1>(lines, x, pass, quad, sums, |line| [must_cast(line.0)]),
+            }
+        }
+    });
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn half(line: &Line) -> [Column; 2] {
+    let columns: [[uint16x4_t; 4]; 2] = must_cast(line.0);
+    columns.map(|column| column.map(|rows| vcvt_f32_f16(vreinterpret_f16_u16(rows))))
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn upper_half(line: &Line) -> [Column; 2] {
+    let columns: [[uint16x4_t; 4]; 2] = must_cast(line.0);
+    columns.map(|column| column.map(|rows| vreinterpretq_f32_u32(vshll_n_u16::<16>(rows))))
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn row_sums<const COLS: usize>(
+    lines: &[Line],
+    x: &[f32],
+    open: impl Fn(&Line) -> [Column; COLS],
+) -> [f32; 16] {
+    let mut sums = [vdupq_n_f32(0.0); 4];
+    for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
+        for (column, x) in open(line).into_iter().zip(x) {
+            for (sum, weights) in sums.iter_mut().zip(column) {
+                *sum = vfmaq_f32(*sum, weights, vdupq_n_f32(*x));
+            }
+        }
+    }
+    must_cast(sums)
+}
+
+/// Four tokens: 16 sums, of 32 registers.
+#[inline]
+#[target_feature(enable = "neon")]
+fn add_quad<const COLS: usize>(
+    lines: &[Line],
+    x: &[[f32; TILE]],
+    pass: usize,
+    quad: usize,
+    sums: &mut Sums,
+    open: impl Fn(&Line) -> [Column; COLS],
+) {
+    let sums = &mut sums.as_chunks_mut::<4>().0[quad & 1];
+    let mut acc: [Column; 4] = must_cast(*sums);
+    for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
+        for (column, x) in open(line).into_iter().zip(x) {
+            let x = &x.as_chunks::<4>().0[(2 * pass + quad) & 3];
+            for (acc, x) in acc.iter_mut().zip(x) {
+                for (acc, weights) in acc.iter_mut().zip(column) {
+                    *acc = vfmaq_f32(*acc, weights, vdupq_n_f32(*x));
+                }
+            }
+        }
+    }
+    *sums = must_cast(acc);
+}
