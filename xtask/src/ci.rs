@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::shell::Cargo;
 use crate::{Complaint, Failure, Metadata, Tree};
-use crate::{features, layers, licences, perf, surface, terminal, tidy};
+use crate::{arm, features, layers, licences, perf, surface, terminal, tidy};
 
 /// One line of `cargo xtask ci`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Step {
     Test,
     /// The tests in documentation.
     Doctest,
+    /// The kernels of aarch64, where the target and an emulator are installed.
+    Arm,
     /// The model of the stream's queue under every schedule.
     Loom,
     /// Documentation, warnings are errors.
@@ -41,7 +43,7 @@ pub enum Step {
 impl Step {
     /// Cheap ones first, so that a slip shows within seconds; those that share artifacts stand
     /// together (clippy, features and doc need only metadata, test and doctest need code).
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Fmt,
         Self::Tidy,
         Self::Layers,
@@ -50,6 +52,7 @@ impl Step {
         Self::Features,
         Self::Test,
         Self::Doctest,
+        Self::Arm,
         Self::Loom,
         Self::Doc,
         Self::Surface,
@@ -74,6 +77,7 @@ impl Step {
             Self::Features => "features",
             Self::Test => "test",
             Self::Doctest => "doctest",
+            Self::Arm => "arm",
             Self::Loom => "loom",
             Self::Doc => "doc",
             Self::Surface => "surface",
@@ -92,6 +96,7 @@ impl Step {
             Self::Features => "each crate with none, each and all of its features",
             Self::Test => "all tests: cargo nextest with profile ci, else cargo test",
             Self::Doctest => "the tests in documentation",
+            Self::Arm => "pricket-simd for aarch64: clippy, and its tests in an emulator",
             Self::Loom => "the stream's queue under every schedule",
             Self::Doc => "documentation, warnings are errors",
             Self::Surface => "pub items against tests/surface/api",
@@ -114,6 +119,7 @@ impl Step {
             Self::Features => features::run(root, &Metadata::load(root)?),
             Self::Test => test(root),
             Self::Doctest => Cargo::new(["test", "--workspace", "--doc"]).run(root),
+            Self::Arm => arm::run(root),
             Self::Loom => loom(root),
             Self::Doc => Cargo::new(["doc", "--workspace", "--no-deps", "--lib"])
                 .env("RUSTDOCFLAGS", "-D warnings")

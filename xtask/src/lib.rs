@@ -23,6 +23,7 @@ mod complaint;
 mod source;
 mod tree;
 
+pub mod arm;
 pub mod features;
 pub mod layers;
 pub mod licences;

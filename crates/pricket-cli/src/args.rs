@@ -43,7 +43,8 @@ Environment:
   PRICKET_MODELS   a folder of model files that is looked into first
   PRICKET_CACHE    where files that came out of Python packages are kept
   PRICKET_PIP      the pip command [default: python3 -m pip]
-  PRICKET_SIMD     forces the instruction set: scalar, avx2, avxvnni, avx512, avx512vnni
+  PRICKET_SIMD     forces the instruction set: scalar, avx2, avxvnni, avx512, avx512vnni, neon,
+                   neondot
   PRICKET_HISTORY  where `chat` keeps its history; empty keeps none
   PRICKET_...      any other setting: `pricket config example` names its variable
   RUST_LOG         log filter, such as pricket_hub=debug; logs go to stderr

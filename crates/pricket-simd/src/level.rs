@@ -21,10 +21,10 @@ pub enum Level {
     Avx512,
     /// x86-64 with AVX-512 F/BW/VL/DQ and VNNI (Cascade Lake and later, Zen 4 and later).
     Avx512Vnni,
-    /// AArch64, any processor.
+    /// aarch64, any processor.
     Neon,
-    /// AArch64 with `DotProd` (Cortex-A55 and A76 and later, Apple M1 and later, Graviton 2 and
-    /// later). The choice also wants CRC, RDM, FP16, AES and SHA-2, which such processors have.
+    /// aarch64 with `dotprod` (Cortex-A55 and A76 and later, Apple M1 and later, Graviton 2 and
+    /// later). The choice also wants CRC, RDM, FP16, AES and SHA-2.
     NeonDot,
 }
 

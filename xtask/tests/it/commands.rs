@@ -14,8 +14,8 @@ fn ci_is_every_step_in_order() {
     assert_eq!(
         names,
         [
-            "fmt", "tidy", "layers", "licences", "clippy", "features", "test", "doctest", "loom",
-            "doc", "surface"
+            "fmt", "tidy", "layers", "licences", "clippy", "features", "test", "doctest", "arm",
+            "loom", "doc", "surface"
         ]
     );
 }

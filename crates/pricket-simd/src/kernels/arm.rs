@@ -1,7 +1,7 @@
-//! The choice among the AArch64 levels at run time.
+//! The choice among the aarch64 levels at run time.
 //!
 //! A function with features may be called only where they are known to be there, and plain code
-//! does not know it even of NEON, which every AArch64 target has. A token of `archmage` proves it:
+//! does not know it even of NEON, which every aarch64 target has. A token of `archmage` proves it:
 //! it is had only where the processor was asked, and a function that takes one runs with its
 //! features.
 
@@ -25,8 +25,8 @@ fn neon_table(_: NeonToken) -> Table {
     neon::table()
 }
 
-/// The NEON table with products of four. The token wants more than they need: every processor that
-/// has one of these extensions and runs programs of its users has had all of them.
+/// The NEON table with products of four. The token wants more than they need (CRC, RDM, FP16, AES
+/// and SHA-2); a processor without one of these is left with NEON's.
 #[arcane]
 fn neondot_table(_: Arm64V2Token) -> Table {
     neondot::table()

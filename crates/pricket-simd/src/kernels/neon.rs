@@ -1,4 +1,4 @@
-//! NEON, which every AArch64 processor has: `smlal` multiplies bytes into 16-bit sums, which are
+//! NEON, which every aarch64 processor has: `smlal` multiplies bytes into 16-bit sums, which are
 //! widened before they could overflow. A group of 16 rows is four quarters of 4.
 
 mod floats;
@@ -27,9 +27,9 @@ use quantization::quantize;
 /// Attention's rows side by side where there are many, and how many blocks of keys and vectors of
 /// values are in flight for each of them: 16 sums, of 32 registers.
 const WIDE_ROWS: (usize, usize, usize) = (4, 1, 1);
-/// The same where there are up to so many: 8 sums of scores, as many as two units of four cycles
-/// take, and 16 of values.
-const FEW_ROWS: (usize, usize, usize) = (2, 1, 2);
+/// The same where there are up to so many: 8 sums, as many as two units of four cycles take. Sums
+/// of two vectors of values the compiler keeps in memory.
+const FEW_ROWS: (usize, usize, usize) = (2, 1, 1);
 
 bodies::table!("neon");
 

@@ -1,4 +1,4 @@
-//! NEON with DotProd: the products of [`super::neon`] for many tokens by `sdot`, which multiplies
+//! NEON with `dotprod`: the products of [`super::neon`] for many tokens by `sdot`, which multiplies
 //! sixteen columns of a row and cannot overflow. All else is NEON's: a product with one token waits
 //! for memory, and `smlal` on the lines as they are takes no more instructions than `sdot` behind a
 //! transposition.

@@ -9,7 +9,7 @@ use pricket_simd::{
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-use crate::material::{Kind, Random, levels, weights};
+use crate::material::{Kind, Random, levels, this_program, weights};
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -22,7 +22,7 @@ fn a_token_allocates_nothing() {
     if std::env::var_os(COUNT_HERE).is_some() {
         return;
     }
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
+    let output = this_program()
         .args(["--exact", "allocations::count_a_token", "--nocapture", "--test-threads=1"])
         .env(COUNT_HERE, "1")
         .output()

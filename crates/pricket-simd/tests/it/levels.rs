@@ -2,6 +2,8 @@
 
 use pricket_simd::{Kernels, Level, SimdError};
 
+use crate::material::this_program;
+
 #[test]
 fn names_read_back() {
     for level in Level::ALL {
@@ -62,20 +64,21 @@ fn a_level_is_offered_exactly_where_the_processor_has_it() {
 
 #[test]
 fn levels_of_other_architectures_are_refused() {
-    let here = |level: Level| match level {
-        Level::Scalar => true,
-        Level::Neon | Level::NeonDot => cfg!(target_arch = "aarch64"),
-        _ => cfg!(target_arch = "x86_64"),
+    let arm = [Level::Neon, Level::NeonDot];
+    let foreign = |level: &Level| match level {
+        Level::Scalar => false,
+        level if arm.contains(level) => cfg!(not(target_arch = "aarch64")),
+        _ => cfg!(not(target_arch = "x86_64")),
     };
-    for level in Level::ALL.into_iter().filter(|level| !here(*level)) {
+    for level in Level::ALL.into_iter().filter(foreign) {
         let refused = Kernels::at(level).unwrap_err();
-        assert!(matches!(refused, SimdError::LevelUnavailable { level: l } if l == level));
+        assert!(matches!(refused, SimdError::LevelUnavailable { level: found } if found == level));
     }
 }
 
 /// Runs this test binary again with `PRICKET_SIMD` set, so that a choice is made afresh.
 fn chosen_under(name: &str) -> (bool, String) {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
+    let output = this_program()
         .args(["--exact", "levels::report_the_choice", "--nocapture"])
         .env("PRICKET_SIMD", name)
         .env("PRICKET_SIMD_REPORT", "1")

@@ -1,5 +1,7 @@
 //! Seeded numbers and weights.
 
+use std::process::Command;
+
 use half::f16;
 use pricket_simd::{Format, Kernels};
 
@@ -136,5 +138,23 @@ pub(crate) fn close(ours: &[f32], plain: &[f64], bound: f64, what: &str) {
     for (i, (ours, plain)) in ours.iter().zip(plain).enumerate() {
         let error = (f64::from(*ours) - plain).abs() / plain.abs().max(1.0);
         assert!(error <= bound, "{what} {i}: {ours} against {plain}");
+    }
+}
+
+/// This test program, to be run again: by the emulator that cargo was told to run it with, if it
+/// was built for another machine.
+pub(crate) fn this_program() -> Command {
+    let arch = std::env::consts::ARCH.to_uppercase();
+    let runner = format!("CARGO_TARGET_{arch}_UNKNOWN_LINUX_GNU_RUNNER");
+    let runner = std::env::var(runner).unwrap_or_default();
+    let program = std::env::current_exe().unwrap();
+    let mut words = runner.split_whitespace();
+    match words.next() {
+        Some(emulator) => {
+            let mut command = Command::new(emulator);
+            command.args(words).arg(program);
+            command
+        }
+        None => Command::new(program),
     }
 }

@@ -46,14 +46,22 @@ pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_
 #[target_feature(enable = "neon")]
 fn half(line: &Line) -> [Column; 2] {
     let columns: [[uint16x4_t; 4]; 2] = must_cast(line.0);
-    columns.map(|column| column.map(|rows| vcvt_f32_f16(vreinterpret_f16_u16(rows))))
+    let mut opened = [[vdupq_n_f32(0.0); 4]; 2];
+    for (opened, bits) in opened.as_flattened_mut().iter_mut().zip(columns.as_flattened()) {
+        *opened = vcvt_f32_f16(vreinterpret_f16_u16(*bits));
+    }
+    opened
 }
 
 #[inline]
 #[target_feature(enable = "neon")]
 fn upper_half(line: &Line) -> [Column; 2] {
     let columns: [[uint16x4_t; 4]; 2] = must_cast(line.0);
-    columns.map(|column| column.map(|rows| vreinterpretq_f32_u32(vshll_n_u16::<16>(rows))))
+    let mut opened = [[vdupq_n_f32(0.0); 4]; 2];
+    for (opened, bits) in opened.as_flattened_mut().iter_mut().zip(columns.as_flattened()) {
+        *opened = vreinterpretq_f32_u32(vshll_n_u16::<16>(*bits));
+    }
+    opened
 }
 
 #[inline]

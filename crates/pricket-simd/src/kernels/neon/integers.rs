@@ -30,10 +30,10 @@ const fn product_max(most: i32) -> i32 {
 /// How many products of one row and column each can be added as 16-bit numbers: all 8 of codes up
 /// to 31, the 4 of a half of those up to 63, 2 of signed bytes.
 const fn together(most: i32, halves: bool) -> usize {
-    match product_max(most) {
-        ..=4_095 if halves => 4,
-        ..=4_095 => 8,
-        ..=8_191 => 4,
+    let fit = i16::MAX as i32 / product_max(most);
+    match fit {
+        8.. if !halves => 8,
+        4.. => 4,
         _ => 2,
     }
 }

@@ -1,4 +1,7 @@
 //! What the bodies of [`crate::kernels::quantized`] call the instructions on 4 of 16 rows.
+//!
+//! Which rows is not always known before the loop over them runs: a quarter of a line is borrowed,
+//! so that the compiler does not copy all four to pick one.
 
 use core::arch::aarch64::{
     float32x4_t, int32x4_t, uint8x16_t, uint16x4_t, uint32x4_t, vaddq_s32, vandq_u8, vandq_u32,
@@ -102,25 +105,23 @@ featured! { ["neon"]
     }
 
     pub(crate) fn codes(line: &Line, rows: usize) -> Ints {
-        let quarters: [int32x4_t; 4] = must_cast(line.0);
-        quarters[rows & 3]
+        must_cast(line.0.as_chunks::<16>().0[rows & 3])
     }
 
     pub(crate) fn singles(line: &Line, rows: usize) -> Floats {
-        let quarters: [float32x4_t; 4] = must_cast(line.0);
-        quarters[rows & 3]
+        must_cast(line.0.as_chunks::<16>().0[rows & 3])
     }
 
     /// Halves of one half of a line.
     pub(crate) fn halves(line: &Line, part: usize, rows: usize) -> Floats {
-        let eighths: [uint16x4_t; 8] = must_cast(line.0);
-        vcvt_f32_f16(vreinterpret_f16_u16(eighths[(4 * part + rows) & 7]))
+        let bits: uint16x4_t = must_cast(line.0.as_chunks::<8>().0[(4 * part + rows) & 7]);
+        vcvt_f32_f16(vreinterpret_f16_u16(bits))
     }
 
     /// Bytes of one quarter of a line, the first in the lowest bits.
     fn four(line: &Line, quarter: usize, rows: usize) -> u64 {
-        let words: [u32; 16] = must_cast(line.0);
-        u64::from(words[(4 * quarter + rows) & 15])
+        let word = line.0.as_chunks::<4>().0[(4 * quarter + rows) & 15];
+        u64::from(u32::from_le_bytes(word))
     }
 
     fn four_words(line: &Line, quarter: usize, rows: usize) -> uint32x4_t {

@@ -1,7 +1,7 @@
 //! Quantised weights times the quantised activations of many tokens, sixteen columns at once.
 #![expect(clippy::needless_range_loop, reason = "registers are named by index, as in the formulas")]
 
-use bytemuck::must_cast;
+use bytemuck::{must_cast, must_cast_ref};
 
 use super::opened;
 use crate::activations::{Run, TILE, Tiles};
@@ -25,18 +25,18 @@ fn add_products<const MOST: i32, const HALVES: bool>(
     first: usize,
     begin: usize,
 ) {
+    let half = begin / 4 % 2;
     for rows in 0..PARTS {
         for t in 0..QUAD {
-            let q: [i8; 32] = must_cast(run.q[first + t]);
+            let q: &[[i8; 16]; 2] = must_cast_ref(&run.q[first + t]);
             let mut four = [0; 4];
             for (row, sum) in four.iter_mut().enumerate() {
-                let line: [[i8; 32]; 2] = must_cast(weights.code[2 * rows + row / 2].0);
+                let line: &[[[i8; 16]; 2]; 2] = must_cast_ref(&weights.code[2 * rows + row / 2].0);
                 let code = &line[row % 2];
                 *sum = if HALVES {
-                    let half = begin / 4 % 2;
-                    dot(&code.as_chunks::<16>().0[half], &q.as_chunks::<16>().0[half])
+                    dot(&code[half], &q[half])
                 } else {
-                    dot(code, &q)
+                    dot::<32>(must_cast_ref(code), must_cast_ref(q))
                 };
             }
             dots[t][rows] = vectors::add_ints(dots[t][rows], must_cast(four));

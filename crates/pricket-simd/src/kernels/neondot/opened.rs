@@ -2,7 +2,8 @@
 //! line `j`.
 
 use core::arch::aarch64::{
-    vreinterpretq_s32_s64, vreinterpretq_s64_s32, vtrn1q_s32, vtrn1q_s64, vtrn2q_s32, vtrn2q_s64,
+    int64x2_t, vreinterpretq_s32_s64, vreinterpretq_s64_s32, vtrn1q_s32, vtrn1q_s64, vtrn2q_s32,
+    vtrn2q_s64,
 };
 
 use bytemuck::must_cast;
@@ -18,26 +19,30 @@ quantized::openers!("neon,dotprod", by_row);
 /// Puts a quarter of the rows, of which register `j` holds columns `4j..4j + 4`, row after row.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn by_row(places: &mut [Line; 8], rows: usize, codes: [Ints; 8]) {
-    let (low, high) = codes.split_at(4);
-    let halves = [low, high].map(|half| transposed(half.try_into().unwrap_or([codes[0]; 4])));
-    let places = places.iter_mut().skip(2 * rows).flat_map(|line| line.0.as_chunks_mut::<32>().0);
-    for (row, place) in places.take(4).enumerate() {
-        *place = must_cast([halves[0][row], halves[1][row]]);
+fn by_row(places: &mut [Line; 8], rows: usize, [a, b, c, d, e, f, g, h]: [Ints; 8]) {
+    let (low, high) = (transposed(a, b, c, d), transposed(e, f, g, h));
+    if let Some([first, second]) = places.as_chunks_mut::<2>().0.get_mut(rows) {
+        first.0 = must_cast([low[0], high[0], low[1], high[1]]);
+        second.0 = must_cast([low[2], high[2], low[3], high[3]]);
     }
 }
 
 /// Columns of four rows become rows of four columns.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
-fn transposed([a, b, c, d]: [Ints; 4]) -> [Ints; 4] {
-    let even = [vtrn1q_s32(a, b), vtrn1q_s32(c, d)].map(|v| vreinterpretq_s64_s32(v));
-    let odd = [vtrn2q_s32(a, b), vtrn2q_s32(c, d)].map(|v| vreinterpretq_s64_s32(v));
+fn transposed(a: Ints, b: Ints, c: Ints, d: Ints) -> [Ints; 4] {
+    let (even, more) = (wide(vtrn1q_s32(a, b)), wide(vtrn1q_s32(c, d)));
+    let (odd, most) = (wide(vtrn2q_s32(a, b)), wide(vtrn2q_s32(c, d)));
     [
-        vtrn1q_s64(even[0], even[1]),
-        vtrn1q_s64(odd[0], odd[1]),
-        vtrn2q_s64(even[0], even[1]),
-        vtrn2q_s64(odd[0], odd[1]),
+        vreinterpretq_s32_s64(vtrn1q_s64(even, more)),
+        vreinterpretq_s32_s64(vtrn1q_s64(odd, most)),
+        vreinterpretq_s32_s64(vtrn2q_s64(even, more)),
+        vreinterpretq_s32_s64(vtrn2q_s64(odd, most)),
     ]
-    .map(|v| vreinterpretq_s32_s64(v))
+}
+
+#[inline]
+#[target_feature(enable = "neon,dotprod")]
+fn wide(v: Ints) -> int64x2_t {
+    vreinterpretq_s64_s32(v)
 }
