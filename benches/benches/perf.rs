@@ -142,11 +142,14 @@ impl Products {
         Ok(())
     }
 
-    /// AVX2 against the plain level, and every other level against AVX2, which all machines have
-    /// that have more: a ratio then means the same on each of them.
+    /// The least level above the plain one (AVX2, NEON) against that, and every other level against
+    /// the least, which all machines have that have more: a ratio then means the same on each.
     fn levels(&mut self, best_level: &Kernels, table: &mut Table) -> Result<(), Failure> {
+        let Some(least) = above_plain(best_level).next().map(Kernels::level) else {
+            return Ok(());
+        };
         for above in above_plain(best_level) {
-            let against = if above.level() == Level::Avx2 { Level::Scalar } else { Level::Avx2 };
+            let against = if above.level() == least { Level::Scalar } else { least };
             let below = Kernels::at(against)?;
             // The scalar level would take seconds for a whole prompt.
             let tokens = if against == Level::Scalar { TOKENS / 8 } else { TOKENS };
