@@ -2,8 +2,8 @@
 #![expect(clippy::needless_range_loop, reason = "registers are named by index, as in the formulas")]
 
 use core::arch::aarch64::{
-    int16x8_t, vdupq_n_s16, vget_low_s8, vmlal_high_s8, vmlal_s8, vpadalq_s16, vpaddlq_s16,
-    vpaddq_s16, vpaddq_s32, vreinterpretq_s8_s32,
+    int16x8_t, vdupq_n_s16, vget_low_s8, vmlal_high_s8, vmlal_s8, vpadalq_s16, vpaddq_s16,
+    vpaddq_s32, vreinterpretq_s8_s32,
 };
 
 use bytemuck::must_cast;
@@ -38,6 +38,11 @@ const fn together(most: i32, halves: bool) -> usize {
     }
 }
 
+/// Whether two such sums fit 16 bits when they are added.
+const fn fit_added(most: i32, halves: bool) -> bool {
+    2 * product_max(most) * together(most, halves) as i32 <= i16::MAX as i32
+}
+
 /// Four columns of four rows times four activations, added to eight sums of two rows each.
 #[inline]
 #[target_feature(enable = "neon")]
@@ -46,34 +51,44 @@ fn add_line(sums: [int16x8_t; 2], code: Ints, q: Ints) -> [int16x8_t; 2] {
     [vmlal_s8(sums[0], vget_low_s8(code), vget_low_s8(q)), vmlal_high_s8(sums[1], code, q)]
 }
 
-/// Adds 16-bit sums, four of each row, to those of 32 bits, one of each.
+/// Adds the products of the lines from `begin` on, all or those of half a run, to the sums of four
+/// rows.
 #[inline]
 #[target_feature(enable = "neon")]
-fn add_wide<const MOST: i32, const HALVES: bool>(dots: Ints, sums: [int16x8_t; 2]) -> Ints {
-    // Where two sums fit 16 bits, so do they added.
-    if const { 2 * product_max(MOST) * together(MOST, HALVES) as i32 <= i16::MAX as i32 } {
-        return vpadalq_s16(dots, vpaddq_s16(sums[0], sums[1]));
+fn add_lines<const MOST: i32, const HALVES: bool>(
+    mut dots: Ints,
+    codes: &[Ints; 8],
+    q: &[i32; 8],
+    begin: usize,
+) -> Ints {
+    let together = const { together(MOST, HALVES) };
+    let narrow = const { fit_added(MOST, HALVES) };
+    let mut wide = [vectors::zero(); 2];
+    let end = begin + if HALVES { 4 } else { 8 };
+    for begin in (begin..end).step_by(together) {
+        let mut sums = [vdupq_n_s16(0); 2];
+        for j in begin..begin + together {
+            sums = add_line(sums, codes[j], vectors::ints(q[j]));
+        }
+        if narrow {
+            dots = vpadalq_s16(dots, vpaddq_s16(sums[0], sums[1]));
+        } else {
+            wide = [vpadalq_s16(wide[0], sums[0]), vpadalq_s16(wide[1], sums[1])];
+        }
     }
-    vectors::add_ints(dots, vpaddq_s32(vpaddlq_s16(sums[0]), vpaddlq_s16(sums[1])))
+    if narrow { dots } else { vectors::add_ints(dots, vpaddq_s32(wide[0], wide[1])) }
 }
 
 /// Adds the products of a run to the sums of its halves.
 #[inline]
 #[target_feature(enable = "neon")]
 fn dots<const MOST: i32, const HALVES: bool>(
-    code: &[Ints; 8],
+    codes: &[Ints; 8],
     q: &[i32; 8],
-    mut dots: [Ints; 2],
+    [low, high]: [Ints; 2],
 ) -> [Ints; 2] {
-    let together = const { together(MOST, HALVES) };
-    for begin in (0..8).step_by(together) {
-        let mut sums = [vdupq_n_s16(0); 2];
-        for j in begin..begin + together {
-            sums = add_line(sums, code[j], vectors::ints(q[j]));
-        }
-        dots[begin / 4] = add_wide::<MOST, HALVES>(dots[begin / 4], sums);
-    }
-    dots
+    let low = add_lines::<MOST, HALVES>(low, codes, q, 0);
+    [low, if HALVES { add_lines::<MOST, HALVES>(high, codes, q, 4) } else { high }]
 }
 
 /// Adds the products of the lines from `begin` on, all or those of half a run, to a quad's chains.
@@ -86,18 +101,16 @@ fn add_products<const MOST: i32, const HALVES: bool>(
     first: usize,
     begin: usize,
 ) {
-    let together = const { together(MOST, HALVES) };
-    let end = begin + if HALVES { 4 } else { 8 };
+    // So it is, and said here so that no index below is checked.
+    let begin = if HALVES { begin & 4 } else { 0 };
     for rows in 0..PARTS {
+        let mut codes = [vectors::zero(); 8];
+        for (code, line) in codes.iter_mut().zip(&weights.code) {
+            *code = vectors::codes(line, rows);
+        }
         for t in 0..QUAD {
-            for begin in (begin..end).step_by(together) {
-                let mut sums = [vdupq_n_s16(0); 2];
-                for j in begin..begin + together {
-                    let code = vectors::codes(&weights.code[j], rows);
-                    sums = add_line(sums, code, vectors::ints(run.q[first + t][j]));
-                }
-                dots[t][rows] = add_wide::<MOST, HALVES>(dots[t][rows], sums);
-            }
+            let q = &run.q[first + t];
+            dots[t][rows] = add_lines::<MOST, HALVES>(dots[t][rows], &codes, q, begin);
         }
     }
 }
