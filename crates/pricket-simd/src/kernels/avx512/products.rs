@@ -1,10 +1,10 @@
 //! Quantised weights times the quantised activations of many tokens.
 //!
 //! Weights are opened once for all tokens, a slab of columns of three groups at a time, and lie in
-//! the first-level cache while the tokens pass by, four at a time. While a slab is opened, the next
-//! one is on its way from memory.
+//! the first-level cache while the tokens pass by, four at a time. While they do, the next slab is
+//! on its way from memory.
 
-use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch, _mm512_setzero_ps};
+use core::arch::x86_64::_mm512_setzero_ps;
 
 use std::ops::Range;
 use std::ptr;
@@ -107,27 +107,24 @@ fn blocks<
                 } else {
                     cuts.groups() * panel.group_lines - start * unit_lines
                 };
-                for (lines, slab) in groups.zip(&mut slab) {
-                    let lines = lines.get(start * unit_lines..end * unit_lines);
-                    let units = lines.unwrap_or_default().chunks_exact(unit_lines);
-                    for (lines, runs) in units.zip(slab.chunks_mut(unit_runs)) {
-                        for line in lines {
-                            let next = ptr::from_ref(line).wrapping_add(ahead);
-                            // A prefetch of an address that does not exist is ignored.
-                            _mm_prefetch::<_MM_HINT_T1>(next.cast());
-                        }
-                        open(lines, runs);
-                    }
+                let (mut coming, mut share) = ([ptr::null(); TRIO], 0);
+                for ((lines, slab), coming) in groups.zip(&mut slab).zip(&mut coming) {
+                    let lines = lines.get(start * unit_lines..end * unit_lines).unwrap_or_default();
+                    open(lines, slab);
+                    *coming = lines.as_ptr().wrapping_add(ahead);
+                    share = lines.len().div_ceil(used * runs.len());
                 }
                 for (index, sums) in sums.iter_mut().take(used).enumerate() {
                     let quad = first + index;
                     let tile = quad / (TILE / QUAD) * tiles.per_tile;
-                    let runs = tiles.runs.get(tile + runs.start..tile + runs.end);
+                    let tile = tiles.runs.get(tile + runs.start..tile + runs.end);
                     let work = Work {
                         slab: &slab,
-                        runs: runs.unwrap_or_default(),
+                        runs: tile.unwrap_or_default(),
                         per_tile: tiles.per_tile,
                         first: quad % (TILE / QUAD) * QUAD,
+                        coming: coming.map(|line| line.wrapping_add(index * share * runs.len())),
+                        share,
                     };
                     if cut.len() == TRIO {
                         add_slab::<ZERO, HALVES, OFFSETS, TRIO>(&work, sums);

@@ -7,8 +7,9 @@
 #![expect(clippy::needless_range_loop, reason = "registers are named by index, as in the formulas")]
 
 use core::arch::x86_64::{
-    __m512, _MM_HINT_T0, _mm_prefetch, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_fmadd_ps,
-    _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_slli_epi32,
+    __m512, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_slli_epi32,
 };
 
 use std::ptr;
@@ -17,6 +18,7 @@ use bytemuck::must_cast;
 
 use crate::activations::{Run, TILE};
 use crate::kernels::many::{Opened, QUAD, SLAB_RUNS};
+use crate::packed::Line;
 
 /// Groups of rows side by side.
 pub(super) const TRIO: usize = 3;
@@ -39,6 +41,10 @@ pub(super) struct Work<'a> {
     pub(super) per_tile: usize,
     /// The quad's first token in its tile.
     pub(super) first: usize,
+    /// Where the quad's share of the next slab's lines begins in each group.
+    pub(super) coming: [*const Line; TRIO],
+    /// How many of them to ask for with each run.
+    pub(super) share: usize,
 }
 
 /// Adds a slab to a quad's sums for `GROUPS` groups. A call of its own, so that the compiler has
@@ -58,14 +64,21 @@ pub(super) fn add_slab<
     let first = work.first & (TILE - QUAD);
     let mut kept = *sums;
     let [a, b, c] = work.slab;
+    let mut coming = work.coming;
+    // What the next tile needs next: a quarter of it with each quad of this tile.
+    let near = if HALVES { LINES.div_ceil(4) } else { 3 };
     for (((a, b), c), run) in a.iter().zip(b).zip(c).zip(work.runs) {
-        // What the next tile needs next: a quarter of it with each quad of this tile.
-        let share = if HALVES { LINES.div_ceil(4) } else { 3 };
+        // A prefetch of an address that does not exist is ignored.
         let next = ptr::from_ref(run).wrapping_add(work.per_tile).cast::<i8>();
-        let next = next.wrapping_add(first / QUAD * share * 64);
-        for line in 0..share {
-            // A prefetch of an address that does not exist is ignored.
+        let next = next.wrapping_add(first / QUAD * near * 64);
+        for line in 0..near {
             _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(64 * line));
+        }
+        for line in coming.iter_mut().take(GROUPS) {
+            for _ in 0..work.share {
+                _mm_prefetch::<_MM_HINT_T1>(line.cast());
+                *line = line.wrapping_add(1);
+            }
         }
         if HALVES {
             add_halves::<ZERO, OFFSETS, GROUPS>([a, b, c], run, first, &mut kept);
