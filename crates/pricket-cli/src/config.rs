@@ -28,7 +28,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use pricket::core::SamplingParams;
+use pricket::core::{ByteSize, SamplingParams};
 
 pub(crate) use self::command::command;
 pub(crate) use self::environment::Environment;
@@ -38,8 +38,8 @@ pub(crate) use self::models::Models;
 pub(crate) use self::origin::{Mistakes, Origin};
 pub(crate) use self::setting::Setting;
 pub(crate) use self::table::{
-    BACKEND, CONTEXT, DEFAULT_MODEL, HISTORY, LOG_FILTER, LOG_FORMAT, MAX_TOKENS, STOP, SYSTEM,
-    TEMPLATE, THREADS,
+    BACKEND, CONTEXT, DEFAULT_MODEL, HISTORY, LOG_FILTER, LOG_FORMAT, MAX_TOKENS, MEMORY, STOP,
+    SYSTEM, TEMPLATE, THREADS,
 };
 
 use self::entry::Entry;
@@ -143,6 +143,14 @@ impl Config {
     pub(crate) fn count(&self, setting: &Setting) -> Option<usize> {
         match self.value(setting) {
             Some(Value::Count(count)) => Some(usize::try_from(*count).unwrap_or(usize::MAX)),
+            _ => None,
+        }
+    }
+
+    /// A number of bytes.
+    pub(crate) fn size(&self, setting: &Setting) -> Option<u64> {
+        match self.value(setting) {
+            Some(Value::Size(ByteSize(bytes))) => Some(*bytes),
             _ => None,
         }
     }

@@ -226,7 +226,10 @@ impl CliError {
             "model_malformed" => Some("download the file again, or convert it again"),
             "context_exceeded" => Some("--context sets it, up to what the model was trained for"),
             "io" => Some("PRICKET_CACHE and HF_HOME name the folders that models are kept in"),
-            "memory_exceeded" => Some("give a smaller --context, or take a smaller quantisation"),
+            "memory_exceeded" => Some(
+                "give a smaller --context, or take a smaller quantisation; where the system's word \
+                 is wrong, --memory says how much there is",
+            ),
             "template_missing" => {
                 Some("`run --raw` continues the prompt without one, `--template` gives one")
             }

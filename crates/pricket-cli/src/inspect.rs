@@ -55,6 +55,10 @@ fn rows(i: &Inspection) -> Vec<[String; 2]> {
         }
     }
     row("memory needed", memory(i));
+    if let Some((packed, buffers)) = i.packed_bytes.zip(i.buffer_bytes) {
+        let [packed, buffers] = [packed, buffers].map(ByteSize);
+        row("without context", format!("{packed} packed weights, about {buffers} buffers"));
+    }
     rows
 }
 

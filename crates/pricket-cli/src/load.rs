@@ -4,7 +4,7 @@ use pricket::engine::{Engine, EngineOptions, TemplateOrigin};
 use pricket::models::{self, Backend, OpenOptions, Opened};
 use pricket::tokenizer::ChatTemplate;
 
-use crate::config::{BACKEND, CONTEXT, Config, TEMPLATE, THREADS};
+use crate::config::{BACKEND, CONTEXT, Config, MEMORY, TEMPLATE, THREADS};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::progress::ProgressDisplay;
@@ -80,5 +80,10 @@ pub(crate) fn options(config: &Config) -> OpenOptions {
         Some("candle-f32") => Backend::CandleF32,
         _ => Backend::Cpu,
     };
-    OpenOptions { backend, threads: config.count(&THREADS), ..OpenOptions::default() }
+    OpenOptions {
+        backend,
+        threads: config.count(&THREADS),
+        memory: config.size(&MEMORY),
+        ..OpenOptions::default()
+    }
 }

@@ -42,6 +42,9 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// The thread that makes the tokenizer panicked.
+    #[error("the thread that makes the tokenizer panicked; this is a defect of the loader")]
+    LoadPanicked,
     /// Nothing to continue.
     #[error("the prompt is empty; give it at least one token")]
     PromptEmpty,
@@ -146,6 +149,7 @@ impl EngineError {
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Stopped => ErrorKind::Cancelled,
             Self::ThreadStart { .. }
+            | Self::LoadPanicked
             | Self::LogitsNotFinite { .. }
             | Self::StreamOverrun { .. }
             | Self::Panicked { .. } => ErrorKind::Internal,
@@ -163,6 +167,7 @@ impl EngineError {
             Self::ChatTemplateMissing => "template_missing",
             Self::OptionOutOfRange { .. } => "option_out_of_range",
             Self::ThreadStart { .. } => "thread_start_failed",
+            Self::LoadPanicked => "load_panicked",
             Self::PromptEmpty => "prompt_empty",
             Self::ContextExceeded { .. } => "context_exceeded",
             Self::TokenOutOfVocabulary { .. } => "token_out_of_vocabulary",

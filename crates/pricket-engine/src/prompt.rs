@@ -73,13 +73,13 @@ impl TextPipeline {
     /// # Errors
     /// [`EngineError::VocabularyMissing`] where they have no vocabulary, and whatever is wrong with
     /// the one that they have.
-    pub fn from_assets(assets: &TextAssets) -> Result<Self, EngineError> {
-        let tokenizer = match &assets.vocabulary {
-            Some(Vocabulary::Gguf(vocabulary)) => Tokenizer::from_gguf(&gguf_vocab(vocabulary))?,
+    pub fn from_assets(assets: TextAssets) -> Result<Self, EngineError> {
+        let tokenizer = match assets.vocabulary {
+            Some(Vocabulary::Gguf(vocabulary)) => Tokenizer::from_gguf(&gguf_vocab(*vocabulary))?,
             Some(Vocabulary::HuggingFace { tokenizer, .. }) => Tokenizer::from_file(tokenizer)?,
             _ => return Err(EngineError::VocabularyMissing),
         };
-        Self::new(tokenizer, assets.chat_template.as_deref(), assets.generation.clone())
+        Self::new(tokenizer, assets.chat_template.as_deref(), assets.generation)
     }
 
     /// The vocabulary.
@@ -223,14 +223,14 @@ fn tool_for_template(tool: &ToolSpec) -> Value {
 }
 
 /// The vocabulary of a GGUF file, as the tokenizer's crate takes it: it knows no model files.
-fn gguf_vocab(vocabulary: &GgufVocabulary) -> GgufVocab {
+fn gguf_vocab(vocabulary: GgufVocabulary) -> GgufVocab {
     GgufVocab {
-        model: vocabulary.model.clone(),
-        pre: vocabulary.pre.clone(),
-        tokens: vocabulary.tokens.clone(),
-        scores: vocabulary.scores.clone(),
-        token_types: vocabulary.token_types.clone(),
-        merges: vocabulary.merges.clone(),
+        model: vocabulary.model,
+        pre: vocabulary.pre,
+        tokens: vocabulary.tokens,
+        scores: vocabulary.scores,
+        token_types: vocabulary.token_types,
+        merges: vocabulary.merges,
         bos_id: vocabulary.bos_id,
         eos_id: vocabulary.eos_id,
         unknown_id: vocabulary.unknown_id,

@@ -11,7 +11,10 @@ mod attention;
 mod coming;
 mod forward;
 mod kv;
+mod loading;
+mod need;
 mod places;
+mod plan;
 mod room;
 mod row_pass;
 mod rows;
@@ -28,7 +31,10 @@ use pricket_simd::{Kernels, Pool};
 use crate::{Batch, CausalLm, KvCache, Logits, ModelError, ModelSpec};
 
 pub use kv::KvFormat;
-pub(crate) use weights::{DecoderWeights, load_vector, load_weights};
+pub(crate) use loading::{load_vector, load_weights};
+pub(crate) use need::Need;
+pub(crate) use plan::Parts;
+pub(crate) use weights::DecoderWeights;
 
 use kv::CpuKv;
 use room::Room;

@@ -6,10 +6,12 @@ mod gguf;
 use std::path::Path;
 
 use pricket_core::ByteSize;
+use pricket_simd::default_threads;
 use serde::{Deserialize, Serialize};
 
+use crate::decoder::{Need, Parts};
+use crate::files::{Found, gguf_files};
 use crate::inventory::Inventory;
-use crate::open::{Found, gguf_files};
 use crate::{KvFormat, ModelError};
 
 /// The kinds of model files.
@@ -91,18 +93,26 @@ pub struct Inspection {
     /// Bytes that a token occupies in the cache of keys and values as [`KvFormat::Auto`] keeps it:
     /// in single precision beside weights that are floats, else in half precision.
     pub kv_bytes_per_token: Option<u64>,
+    /// Bytes of the weights in memory, packed for the kernels; `None` where this build does not run
+    /// the model.
+    pub packed_bytes: Option<u64>,
+    /// An estimate of the buffers of a forward pass on this machine's cores, of loading and of the
+    /// vocabulary, likewise.
+    pub buffer_bytes: Option<u64>,
     /// An estimate of the memory that the model needs with the whole context, see
     /// [`Inspection::memory_bytes`].
     pub memory_bytes_full_context: Option<u64>,
 }
 
 impl Inspection {
-    /// An estimate of the memory that the model needs with a context of so many tokens: the weights
-    /// as they are in the file, and the cache of keys and values (see
-    /// [`Inspection::kv_bytes_per_token`]). The buffers of a forward pass come on top; they are
-    /// small beside either.
+    /// An estimate of the memory that the model needs with a context of so many tokens: the packed
+    /// weights, the buffers, and the cache of keys and values (see
+    /// [`Inspection::kv_bytes_per_token`]). Of a model that this build does not run, the weights as
+    /// they are in the file, and the cache.
     pub fn memory_bytes(&self, context: u64) -> Option<u64> {
-        self.kv_bytes_per_token?.checked_mul(context)?.checked_add(self.weight_bytes)
+        let weights = self.packed_bytes.unwrap_or(self.weight_bytes);
+        let fixed = weights.checked_add(self.buffer_bytes.unwrap_or(0))?;
+        self.kv_bytes_per_token?.checked_mul(context)?.checked_add(fixed)
     }
 
     /// Refuses a model that does not fit into `have` bytes with a context of so many tokens. A
@@ -135,8 +145,17 @@ pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         if let Ok((blueprint, found)) = found {
             let Inventory { missing, unused } = Inventory::of(&blueprint, found.source());
             (inspection.missing_tensors, inspection.unused_tensors) = (missing, unused);
+            let need = Parts::of(found.source(), &blueprint).and_then(|stored| {
+                Need::of(&blueprint, &stored, KvFormat::Auto, default_threads())
+            });
+            if let Ok(need) = need {
+                inspection.packed_bytes = Some(need.weights);
+                inspection.buffer_bytes = Some(need.buffers);
+            }
         }
     }
+    let full = inspection.context_length;
+    inspection.memory_bytes_full_context = full.and_then(|all| inspection.memory_bytes(all));
     Ok(inspection)
 }
 

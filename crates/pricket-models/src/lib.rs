@@ -12,8 +12,9 @@
 //! 3. `batch.push(sequence, 0, &ids, LogitsWanted::Last)`
 //! 4. `opened.model.forward(&batch, &mut cache, &mut logits)?`; `logits.row(0)`
 //!
-//! Costs: loading holds the packed weights plus one tensor; the cache reserves a
-//! sequence's whole context and touches what it fills; a decode step allocates nothing.
+//! Costs: loading holds the packed weights and a piece of half a megabyte for each thread; the
+//! cache reserves a sequence's whole context and touches what it fills; a decode step allocates
+//! nothing.
 
 mod arch;
 mod batch;
@@ -24,6 +25,7 @@ mod causal_lm;
 mod config;
 mod decoder;
 mod error;
+mod files;
 mod folder;
 mod gguf;
 mod inspect;
@@ -43,12 +45,14 @@ pub use causal_lm::CausalLm;
 pub use config::{HfConfig, RopeConfig, RopeScaling};
 pub use decoder::KvFormat;
 pub use error::ModelError;
+pub use files::{ModelFiles, text_assets};
 pub use gguf::{
     FromGguf, GgmlType, GgufArray, GgufFile, GgufMetadata, GgufTensor, GgufValue, Strings,
 };
 pub use inspect::{Inspection, ModelFormat, TensorTypeCount, inspect};
 pub use kv_cache::{KvCache, KvStorage, SequenceId};
-pub use open::{Backend, OpenOptions, Opened, open, text_assets};
+pub use memory::available_memory;
+pub use open::{Backend, OpenOptions, Opened, open};
 pub use safetensors::{Safetensors, SafetensorsTensor};
 pub use spec::ModelSpec;
 pub use tensor_source::{TensorInfo, TensorSource, TensorView};

@@ -64,3 +64,7 @@ pub(crate) const CONTEXT_MAX: u64 = 1 << 30;
 /// The most ids that end an answer; published models have up to a handful, and each sampled token
 /// is compared with all.
 pub(crate) const EOS_IDS_MAX: usize = 1_024;
+
+/// The most events that tell how far loading is, the last one included. A bar is drawn at most some
+/// twenty times a second, and a load of ten seconds is a long one.
+pub(crate) const PROGRESS_EVENTS_MAX: u64 = 200;

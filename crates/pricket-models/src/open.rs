@@ -1,16 +1,15 @@
 //! From a path to a model.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pricket_core::{ByteSize, ProgressEvent, ProgressStage};
 use pricket_simd::{ActKind, Kernels, Level, default_threads};
 
 use crate::blueprint::Blueprint;
-use crate::decoder::{Decoder, KvFormat, load_weights};
-use crate::folder::HfFolder;
-use crate::gguf::GgufFile;
+use crate::decoder::{Decoder, DecoderWeights, KvFormat, Need, Parts, load_weights};
 use crate::inventory::Inventory;
-use crate::{CausalLm, ModelError, ModelSpec, TensorSource, TextAssets, arch, memory};
+use crate::memory::available_memory;
+use crate::{CausalLm, ModelError, ModelFiles, ModelSpec, TensorSource, TextAssets};
 
 /// Whose forward pass runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +47,12 @@ pub struct OpenOptions {
     pub level: Option<Level>,
     /// How our own backend keeps keys and values.
     pub kv: KvFormat,
+    /// The context, in tokens, whose keys and values must have room beside the weights; `None` asks
+    /// for none, since they take memory only as they come.
+    pub context: Option<usize>,
+    /// How many bytes the model may take, weights, buffers and context together; `None` asks the
+    /// system what it has: see [`available_memory`].
+    pub memory: Option<u64>,
 }
 
 /// A model, ready to run, and what its files say about text.
@@ -64,140 +69,99 @@ impl std::fmt::Debug for Opened {
     }
 }
 
-/// What a path holds.
-#[derive(Debug)]
-pub(crate) enum Found {
-    Gguf(GgufFile),
-    Folder(HfFolder),
-}
-
-impl Found {
-    /// Looks at a path: a GGUF file, a folder with a `config.json`, a file of such a folder, or a
-    /// folder with one GGUF file.
-    pub(crate) fn at(path: &Path) -> Result<Self, ModelError> {
-        let not_found = |why: &str| ModelError::NotFound { path: path.into(), why: why.into() };
-        let meta = std::fs::metadata(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => not_found("there is no such file or folder"),
-            _ => ModelError::Read { path: path.into(), source },
-        })?;
-        if meta.is_file() {
-            let name = path.file_name().unwrap_or_default();
-            let of_folder = name == "config.json"
-                || path.extension().is_some_and(|extension| extension == "safetensors");
-            return match (of_folder, path.parent()) {
-                (true, Some(parent)) => HfFolder::open(parent).map(Self::Folder),
-                _ => GgufFile::open(path).map(Self::Gguf),
-            };
-        }
-        if path.join("config.json").is_file() {
-            return HfFolder::open(path).map(Self::Folder);
-        }
-        let mut files = gguf_files(path)?;
-        match (files.pop(), files.len()) {
-            (Some(file), 0) => GgufFile::open(&file).map(Self::Gguf),
-            (Some(_), more) => {
-                Err(not_found(&format!("the folder holds {} GGUF files; name one", more + 1)))
-            }
-            (None, _) => Err(not_found("the folder holds no config.json and no GGUF file")),
-        }
-    }
-
-    pub(crate) fn source(&self) -> &dyn TensorSource {
-        match self {
-            Self::Gguf(file) => file,
-            Self::Folder(folder) => folder.tensors(),
-        }
-    }
-
-    pub(crate) fn blueprint(&self) -> Result<Blueprint, ModelError> {
-        match self {
-            Self::Gguf(file) => arch::from_gguf(file),
-            Self::Folder(folder) => arch::from_config(folder.config()),
-        }
-    }
-
-    pub(crate) fn text_assets(&self) -> Result<TextAssets, ModelError> {
-        match self {
-            Self::Gguf(file) => file.text_assets(),
-            Self::Folder(folder) => folder.text_assets(),
-        }
-    }
-}
-
-/// The GGUF files of a folder, sorted by name.
-pub(crate) fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    let unreadable = |source| ModelError::Read { path: folder.into(), source };
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "gguf") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// What a model's files say about text, without its weights: the same paths as [`open`] takes.
-///
-/// # Errors
-/// Whatever is wrong with the files is named: see [`ModelError`].
-pub fn text_assets(path: &Path) -> Result<TextAssets, ModelError> {
-    Found::at(path)?.text_assets()
-}
-
 /// Opens the model at a path: a GGUF file, or a folder as transformers writes it. Progress goes to
 /// `on_progress` as the weights arrive.
 ///
 /// # Errors
-/// Whatever is wrong with the files is named: see [`ModelError`]. A model that cannot fit into the
-/// memory that is available is refused before it is read.
+/// Whatever is wrong with the files is named: see [`ModelError`], and [`ModelFiles::load`].
 pub fn open(
     path: &Path,
     options: &OpenOptions,
     on_progress: &mut dyn FnMut(ProgressEvent),
 ) -> Result<Opened, ModelError> {
-    let found = Found::at(path)?;
-    let blueprint = found.blueprint()?;
-    let text = found.text_assets()?;
-    let source = found.source();
-    Inventory::of(&blueprint, source).check()?;
-    let spec = spec(&blueprint, source);
-    let need = spec.weight_bytes;
-    if let Some(have) = memory::available()
-        && need > have
-    {
-        return Err(ModelError::MemoryExceeded { need: ByteSize(need), have: ByteSize(have) });
-    }
-    on_progress(ProgressEvent::Started {
-        stage: ProgressStage::Loading,
-        what: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        total: Some(need),
-    });
-    let model: Box<dyn CausalLm> = match options.backend {
-        Backend::Cpu => Box::new(open_cpu(source, blueprint, spec, options, on_progress)?),
-        Backend::Candle => open_candle(source, blueprint, spec, Weights::Stored)?,
-        Backend::CandleF32 => open_candle(source, blueprint, spec, Weights::Floats)?,
-    };
-    Ok(Opened { model, text })
+    let files = ModelFiles::at(path)?;
+    let text = files.text_assets()?;
+    Ok(Opened { model: files.load(options, on_progress)?, text })
 }
 
-fn open_cpu(
-    source: &dyn TensorSource,
-    blueprint: Blueprint,
+impl ModelFiles {
+    /// Reads and packs the weights. `on_progress` is called on this thread: `Started`, `Advanced`
+    /// as the weights arrive (not by candle's backends), `done` rising to `total`, and `Finished`;
+    /// where it fails, the error is the last word.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files is named: see [`ModelError`].
+    /// [`ModelError::MemoryExceeded`] before anything is read where the model needs more memory
+    /// than there is: see [`OpenOptions::memory`].
+    pub fn load(
+        &self,
+        options: &OpenOptions,
+        on_progress: &mut dyn FnMut(ProgressEvent),
+    ) -> Result<Box<dyn CausalLm>, ModelError> {
+        let blueprint = self.found.blueprint()?;
+        let source = self.found.source();
+        Inventory::of(&blueprint, source).check()?;
+        let spec = spec(&blueprint, source);
+        let stored = Parts::of(source, &blueprint)?;
+        let threads = options.threads.unwrap_or_else(default_threads);
+        let mut need = Need::of(&blueprint, &stored, options.kv, threads)?;
+        match options.backend {
+            Backend::Cpu => {}
+            Backend::Candle => need.weights = spec.weight_bytes,
+            Backend::CandleF32 => need.weights = spec.parameters.saturating_mul(4),
+        }
+        options.check_memory(need, blueprint.context)?;
+        on_progress(ProgressEvent::Started {
+            stage: ProgressStage::Loading,
+            what: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            total: Some(stored.file_bytes()?),
+        });
+        let model: Box<dyn CausalLm> = match options.backend {
+            Backend::Cpu => {
+                let kernels = options.kernels()?;
+                let weights =
+                    load_weights(source, blueprint, stored, kernels, threads, on_progress)?;
+                Box::new(decoder(weights, spec, options.kv, threads)?)
+            }
+            Backend::Candle => open_candle(source, blueprint, spec, Weights::Stored)?,
+            Backend::CandleF32 => open_candle(source, blueprint, spec, Weights::Floats)?,
+        };
+        on_progress(ProgressEvent::Finished { path: None });
+        Ok(model)
+    }
+}
+
+impl OpenOptions {
+    /// Refuses what does not fit, with a context of at most what the model was trained for: more
+    /// than that is refused as such.
+    fn check_memory(&self, need: Need, trained_for: usize) -> Result<(), ModelError> {
+        let need = need.bytes(self.context.unwrap_or(0).min(trained_for) as u64);
+        match self.memory.or_else(|| available_memory(Path::new("/"))) {
+            Some(have) if need > have => {
+                Err(ModelError::MemoryExceeded { need: ByteSize(need), have: ByteSize(have) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn kernels(&self) -> Result<&'static Kernels, ModelError> {
+        Ok(match self.level {
+            Some(level) => Kernels::at(level)?,
+            None => Kernels::detect()?,
+        })
+    }
+}
+
+/// Our own backend over loaded weights.
+fn decoder(
+    weights: DecoderWeights,
     mut spec: ModelSpec,
-    options: &OpenOptions,
-    on_progress: &mut dyn FnMut(ProgressEvent),
+    kv: KvFormat,
+    threads: usize,
 ) -> Result<Decoder, ModelError> {
-    let kernels = match options.level {
-        Some(level) => Kernels::at(level)?,
-        None => Kernels::detect()?,
-    };
-    let threads = options.threads.unwrap_or_else(default_threads);
-    let weights = load_weights(source, blueprint, kernels, threads, on_progress)?;
     let floats =
         weights.layers.first().is_none_or(|l| l.query.weight.activation_kind() == ActKind::F32);
-    let kv = options.kv.resolved(floats);
+    let kv = kv.resolved(floats);
     let b = &weights.blueprint;
     spec.parameters = weights.parameters();
     spec.weight_bytes = weights.bytes();

@@ -8,7 +8,7 @@
 //! for the kernels), [`Activations`] (what they are multiplied by), [`matmul`].
 //!
 //! 1. [`Kernels::detect`] picks the instruction set, once.
-//! 2. [`PackedMatrix::pack`], or a [`Packer`] while a file streams in.
+//! 2. [`PackedMatrix::pack`], or a [`Packer`] piece by piece while a file streams in.
 //! 3. [`Activations::set`] quantises the vectors of one or many tokens.
 //! 4. [`matmul`] writes the products of some groups of rows.
 //! 5. The methods of [`Kernels`] do the rest of a forward pass: norms, rope, attention, softmax.
@@ -40,5 +40,5 @@ pub use matmul::matmul;
 pub use ops::{
     ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement, RopePairing,
 };
-pub use packed::{GROUP_ROWS, PackedMatrix, Packer};
+pub use packed::{GROUP_ROWS, PackedMatrix, Packer, PackerPiece, packed_bytes};
 pub use pool::{Ahead, Job, Lookahead, Pool, default_threads};

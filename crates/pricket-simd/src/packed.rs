@@ -6,13 +6,19 @@
 
 mod interleave;
 mod layout;
+mod lines;
 mod opening;
+mod packer;
 mod rows;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 pub(crate) use layout::{Layout, Line, Panel};
 pub(crate) use opening::WeightRun;
+pub use packer::{Packer, PackerPiece, packed_bytes};
+
+use lines::Lines;
 
 use crate::{ActKind, Format, SimdError};
 
@@ -29,15 +35,17 @@ pub struct PackedMatrix {
     rows: usize,
     cols: usize,
     group_lines: usize,
-    lines: Vec<Line>,
+    /// The memory that it shares with the matrices it was packed beside, and its place there.
+    lines: Arc<Lines>,
+    place: Range<usize>,
 }
 
 impl PackedMatrix {
     /// Packs a whole matrix of `rows` x `cols` values, stored row after row in `data`.
     pub fn pack(format: Format, rows: usize, cols: usize, data: &[u8]) -> Result<Self, SimdError> {
-        let mut packer = Packer::new(format, rows, cols)?;
-        packer.push_rows(data)?;
-        packer.finish()
+        let mut packer = Packer::new([(format, rows, cols)])?;
+        packer.pieces(usize::MAX).try_for_each(|piece| piece.pack(data))?;
+        packer.finish()?.pop().ok_or(SimdError::Empty { what: "packing" })
     }
 
     /// Rows: the length of the product.
@@ -57,7 +65,7 @@ impl PackedMatrix {
 
     /// Bytes that the packed weights take.
     pub fn bytes(&self) -> usize {
-        self.lines.len() * size_of::<Line>()
+        self.place.len() * size_of::<Line>()
     }
 
     /// The format of the file that it came from.
@@ -81,19 +89,25 @@ impl PackedMatrix {
         Ok(())
     }
 
+    fn own_lines(&self) -> &[Line] {
+        self.lines.get().get(self.place.clone()).unwrap_or_default()
+    }
+
     /// Some lines: `bytes` of them, from `skip` bytes behind the start of a group. Fewer where the
     /// matrix ends.
     pub(crate) fn lines(&self, group: usize, skip: usize, bytes: usize) -> &[Line] {
         let first = group.saturating_mul(self.group_lines).saturating_add(skip / size_of::<Line>());
-        let last = first.saturating_add(bytes.div_ceil(size_of::<Line>())).min(self.lines.len());
-        self.lines.get(first..last).unwrap_or_default()
+        let last = first.saturating_add(bytes.div_ceil(size_of::<Line>())).min(self.place.len());
+        self.own_lines().get(first..last).unwrap_or_default()
     }
 
     /// The lines of some whole groups.
     pub(crate) fn panel(&self, groups: Range<usize>) -> Result<Panel<'_>, SimdError> {
         let count = self.groups();
         let lines = (groups.start <= groups.end && groups.end <= count)
-            .then(|| self.lines.get(groups.start * self.group_lines..groups.end * self.group_lines))
+            .then(|| {
+                self.own_lines().get(groups.start * self.group_lines..groups.end * self.group_lines)
+            })
             .flatten()
             .ok_or(SimdError::OutOfRange { what: "group", found: groups.end, count })?;
         let last_row = (groups.end * GROUP_ROWS).min(self.rows);
@@ -114,99 +128,5 @@ impl std::fmt::Debug for PackedMatrix {
             .field("cols", &self.cols)
             .field("bytes", &self.bytes())
             .finish_non_exhaustive()
-    }
-}
-
-/// Packs a matrix while its file streams in, so that the file's copy and the packed copy never
-/// stand in memory together. It holds at most 15 rows back.
-#[derive(Debug)]
-pub struct Packer {
-    matrix: PackedMatrix,
-    row_bytes: usize,
-    /// Bytes of whole rows that do not fill a group yet.
-    pending: Vec<u8>,
-    rows_seen: usize,
-}
-
-impl Packer {
-    /// A packer for `rows` x `cols` values of `format`. It reserves the packed matrix at once, so
-    /// a caller who takes sizes from a file checks them against the file's length first.
-    pub fn new(format: Format, rows: usize, cols: usize) -> Result<Self, SimdError> {
-        let overflow = || SimdError::SizeOverflow { rows, cols };
-        let row_bytes = format.row_bytes(cols)?;
-        if rows == 0 {
-            return Err(SimdError::Empty { what: "a weight matrix" });
-        }
-        let layout = Layout::of(format);
-        let group_lines = layout.group_lines(cols).ok_or_else(overflow)?;
-        let total = rows.div_ceil(GROUP_ROWS).checked_mul(group_lines).ok_or_else(overflow)?;
-        let bytes = total.checked_mul(size_of::<Line>()).ok_or_else(overflow)?;
-        row_bytes.checked_mul(rows.max(GROUP_ROWS)).ok_or_else(overflow)?;
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(total).map_err(|_| SimdError::OutOfMemory { bytes })?;
-        let matrix = PackedMatrix { format, layout, rows, cols, group_lines, lines };
-        Ok(Self { matrix, row_bytes, pending: Vec::new(), rows_seen: 0 })
-    }
-
-    /// Bytes of one row in the file.
-    pub fn row_bytes(&self) -> usize {
-        self.row_bytes
-    }
-
-    /// Bytes of rows that wait for their group to fill: at most 15 rows.
-    pub fn pending_bytes(&self) -> usize {
-        self.pending.len()
-    }
-
-    /// Takes the next whole rows of the file, any number of them.
-    pub fn push_rows(&mut self, data: &[u8]) -> Result<(), SimdError> {
-        let count = data.len() / self.row_bytes;
-        SimdError::check_len("the rows' bytes", count * self.row_bytes, data.len())?;
-        let seen = self.rows_seen + count;
-        if seen > self.matrix.rows {
-            let count = self.matrix.rows;
-            return Err(SimdError::OutOfRange { what: "row", found: seen - 1, count });
-        }
-        self.rows_seen = seen;
-        let group_bytes = self.row_bytes * GROUP_ROWS;
-        let mut rest = data;
-        if !self.pending.is_empty() {
-            let missing = group_bytes.saturating_sub(self.pending.len()).min(rest.len());
-            let (head, tail) = rest.split_at(missing);
-            self.pending.extend_from_slice(head);
-            rest = tail;
-            if self.pending.len() == group_bytes {
-                let mut group = std::mem::take(&mut self.pending);
-                self.push_group(&group);
-                group.clear();
-                self.pending = group;
-            }
-        }
-        let mut groups = rest.chunks_exact(group_bytes);
-        for group in &mut groups {
-            self.push_group(group);
-        }
-        self.pending.extend_from_slice(groups.remainder());
-        Ok(())
-    }
-
-    /// The packed matrix, once every row has been pushed.
-    pub fn finish(mut self) -> Result<PackedMatrix, SimdError> {
-        SimdError::check_len("the matrix's rows", self.matrix.rows, self.rows_seen)?;
-        if !self.pending.is_empty() {
-            let group = std::mem::take(&mut self.pending);
-            self.push_group(&group);
-        }
-        Ok(self.matrix)
-    }
-
-    /// Packs up to 16 rows; absent rows become zeros.
-    fn push_group(&mut self, rows: &[u8]) {
-        let matrix = &mut self.matrix;
-        let start = matrix.lines.len();
-        matrix.lines.resize(start + matrix.group_lines, Line::ZERO);
-        if let Some(group) = matrix.lines.get_mut(start..) {
-            interleave::pack_group(matrix.format, matrix.layout, rows, self.row_bytes, group);
-        }
     }
 }

@@ -2,8 +2,6 @@
 
 pub(crate) mod splitting;
 
-use std::collections::HashMap;
-
 use crate::error::{Result, TokenizerError, malformed, within};
 use crate::limits::{ADDED_TOKENS_MAX, VOCAB_SIZE_MAX};
 use crate::tokenizer::added::{AddedToken, AddedTokens};
@@ -53,10 +51,9 @@ pub struct GgufVocab {
 /// Puts the tokenizer together.
 pub(crate) fn parts(vocab: &GgufVocab) -> Result<Parts> {
     check(vocab)?;
-    let ids = ids(vocab);
     let (pipeline, rule, adds_bos) = match vocab.model.as_str() {
-        "gpt2" => byte_level(vocab, ids)?,
-        "llama" => sentencepiece(vocab, ids)?,
+        "gpt2" => byte_level(vocab)?,
+        "llama" => sentencepiece(vocab)?,
         _ => {
             return Err(TokenizerError::Unsupported {
                 what: "tokenizer.ggml.model",
@@ -69,11 +66,11 @@ pub(crate) fn parts(vocab: &GgufVocab) -> Result<Parts> {
         let kind = vocab.token_types.get(id).copied().unwrap_or(1);
         kind == CONTROL || kind == UNKNOWN
     };
-    let entries: Vec<Option<Entry>> = vocab
+    let entries: Vec<Option<Entry<'_>>> = vocab
         .tokens
         .iter()
         .enumerate()
-        .map(|(id, text)| Some(Entry { text: text.clone(), special: is_special(id) }))
+        .map(|(id, text)| Some(Entry { text: text.into(), special: is_special(id) }))
         .collect();
     let added = added_tokens(vocab)?;
     let wanted = |flag: Option<bool>, default: bool, id: Option<u32>| {
@@ -129,19 +126,14 @@ fn check(vocab: &GgufVocab) -> Result<()> {
 }
 
 /// The ids by text; of tokens with the same text the first counts.
-fn ids(vocab: &GgufVocab) -> HashMap<String, u32> {
-    let mut ids = HashMap::with_capacity(vocab.tokens.len());
-    for (id, text) in vocab.tokens.iter().enumerate() {
-        ids.entry(text.clone()).or_insert(id as u32);
-    }
-    ids
+fn ids<T: FromIterator<(String, u32)>>(vocab: &GgufVocab) -> T {
+    // The last one that comes counts.
+    let from_the_end = vocab.tokens.iter().enumerate().rev();
+    from_the_end.map(|(id, text)| (text.clone(), id as u32)).collect()
 }
 
 /// Byte-level BPE.
-fn byte_level(
-    vocab: &GgufVocab,
-    ids: HashMap<String, u32>,
-) -> Result<(Pipeline, DecodeRule, bool)> {
+fn byte_level(vocab: &GgufVocab) -> Result<(Pipeline, DecodeRule, bool)> {
     const MERGES: &str = "tokenizer.ggml.merges";
     let name = vocab.pre.as_deref().unwrap_or("default");
     let splitting = splitting::named(name)
@@ -161,22 +153,19 @@ fn byte_level(
     let components = Components {
         normalizer: splitting.normalizer()?,
         pre_tokenizer: Some(splitting.pre_tokenizer()?),
-        model: bpe::build(MERGES, ids, merges, options)?,
+        model: bpe::build(MERGES, ids(vocab), merges, options)?,
     };
     let pipeline = Pipeline::Components(Box::new(components));
     Ok((pipeline, DecodeRule::byte_level(), splitting.adds_bos))
 }
 
 /// SentencePiece by scores.
-fn sentencepiece(
-    vocab: &GgufVocab,
-    ids: HashMap<String, u32>,
-) -> Result<(Pipeline, DecodeRule, bool)> {
+fn sentencepiece(vocab: &GgufVocab) -> Result<(Pipeline, DecodeRule, bool)> {
     if vocab.scores.is_empty() {
         return Err(malformed("tokenizer.ggml.scores", "a `llama` vocabulary needs them"));
     }
     let has_prefix = vocab.add_space_prefix.unwrap_or(true);
-    let model = SentencePiece::new(ids, vocab.scores.clone(), vocab.unknown_id, has_prefix);
+    let model = SentencePiece::new(ids(vocab), vocab.scores.clone(), vocab.unknown_id, has_prefix);
     Ok((Pipeline::SentencePiece(model), DecodeRule::sentencepiece(has_prefix), true))
 }
 

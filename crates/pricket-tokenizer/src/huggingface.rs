@@ -42,7 +42,7 @@ pub(crate) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
             entries.resize(id + 1, None);
         }
         let text = decoded_form(normalizer.as_ref(), token)?;
-        entries[id] = Some(Entry { text, special: token.special });
+        entries[id] = Some(Entry { text: text.into(), special: token.special });
     }
     let added = AddedTokens::new(added, |text| Components::normalized(normalizer.as_ref(), text))?;
     let id_of = |text: &String| added.id_of(text).or_else(|| model.token_to_id(text));
@@ -89,7 +89,7 @@ fn prompt_ids(
 }
 
 /// The model and its tokens by id.
-fn model(mut model: Value) -> Result<(ModelWrapper, Vec<Option<Entry>>)> {
+fn model(mut model: Value) -> Result<(ModelWrapper, Vec<Option<Entry<'static>>>)> {
     let kind = model["type"].as_str().unwrap_or("BPE").to_owned();
     if !matches!(kind.as_str(), "BPE" | "WordPiece" | "WordLevel") {
         return Err(TokenizerError::Unsupported {
@@ -102,7 +102,7 @@ fn model(mut model: Value) -> Result<(ModelWrapper, Vec<Option<Entry>>)> {
         return Err(malformed(VOCAB, "it is no JSON object"));
     };
     let mut ids = HashMap::with_capacity(vocab.len());
-    let mut entries: Vec<Option<Entry>> = Vec::with_capacity(vocab.len());
+    let mut entries: Vec<Option<Entry<'static>>> = Vec::with_capacity(vocab.len());
     for (text, id) in vocab {
         let id = id.as_u64().ok_or_else(|| malformed(VOCAB, format!("`{text}` has no id")))?;
         let id = id_in_range(id)?;
@@ -113,13 +113,13 @@ fn model(mut model: Value) -> Result<(ModelWrapper, Vec<Option<Entry>>)> {
         if let Some(other) = slot {
             return Err(malformed(VOCAB, format!("`{text}` and `{}` share an id", other.text)));
         }
-        *slot = Some(Entry { text: text.clone(), special: false });
+        *slot = Some(Entry { text: text.clone().into(), special: false });
         ids.insert(text, id);
     }
     let model = match kind.as_str() {
         "BPE" => {
             let options = bpe_options(&model)?;
-            bpe::build(MERGES, ids, merges(model["merges"].take())?, options)?
+            bpe::build(MERGES, ids.into_iter().collect(), merges(model["merges"].take())?, options)?
         }
         _ => components::word_model(&kind, &model, &ids)?,
     };

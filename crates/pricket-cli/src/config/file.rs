@@ -259,7 +259,7 @@ fn is_section(name: &str) -> bool {
 fn read_value(kind: Kind, value: &Spanned<DeValue<'_>>) -> Option<Value> {
     match (kind, value.get_ref()) {
         (Kind::Switch, DeValue::Boolean(on)) => Some(Value::Switch(*on)),
-        (Kind::Count { .. } | Kind::Number(_), DeValue::Integer(number)) => {
+        (Kind::Count { .. } | Kind::Number(_) | Kind::Size, DeValue::Integer(number)) => {
             let decimal = i128::from_str_radix(number.as_str(), number.radix()).ok()?;
             kind.parse(&decimal.to_string())
         }
@@ -276,6 +276,7 @@ fn read_value(kind: Kind, value: &Spanned<DeValue<'_>>) -> Option<Value> {
             | Kind::Model
             | Kind::Filter
             | Kind::Choice(_)
+            | Kind::Size
             | Kind::Secret,
             DeValue::String(text),
         ) => kind.parse(text),

@@ -56,7 +56,7 @@ impl Group for Finding {
 }
 
 impl Group for Measuring {
-    const SETTINGS: &'static [Setting] = &[table::THREADS, table::BACKEND];
+    const SETTINGS: &'static [Setting] = &[table::THREADS, table::BACKEND, table::MEMORY];
 }
 
 impl Group for Answering {
@@ -65,6 +65,7 @@ impl Group for Answering {
         table::CONTEXT,
         table::THREADS,
         table::BACKEND,
+        table::MEMORY,
         table::SYSTEM,
         table::TEMPLATE,
         table::MAX_TOKENS,

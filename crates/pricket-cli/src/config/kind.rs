@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use pricket::core::ByteSize;
+
 use super::value::{Secret, Value};
 use crate::logging;
 
@@ -19,6 +21,8 @@ pub(crate) enum Kind {
     },
     /// A number with a fraction.
     Number(Bounds),
+    /// A number of bytes, with its unit.
+    Size,
     /// A text.
     Text {
         /// Whether it may be empty, which then means none.
@@ -86,6 +90,7 @@ impl Kind {
             Self::Number(Bounds::Positive) => "a number more than 0".to_owned(),
             Self::Number(Bounds::Share) => "a number more than 0 and at most 1".to_owned(),
             Self::Number(Bounds::Fraction) => "a number from 0 to 1".to_owned(),
+            Self::Size => "a size with its unit, such as 6GiB".to_owned(),
             Self::Text { empty: true } | Self::Path { empty: true } => "a text".to_owned(),
             Self::Text { empty: false }
             | Self::Path { empty: false }
@@ -116,6 +121,7 @@ impl Kind {
             Self::Number(bounds) => {
                 text.parse().ok().filter(|&number| bounds.hold(number)).map(Value::Number)
             }
+            Self::Size => text.parse().ok().map(|ByteSize(bytes)| Value::Size(ByteSize(bytes))),
             Self::Choice(words) => words.contains(&text).then(|| Value::Text(text.to_owned())),
             Self::Filter => logging::is_filter(text).then(|| Value::Text(text.to_owned())),
             Self::Model => Self::Text { empty: false }.parse(text),

@@ -170,6 +170,13 @@ pub(crate) const BACKEND: Setting = Setting::new(
 .variables(&["PRICKET_BACKEND"])
 .flag("backend", "BACKEND");
 
+pub(crate) const MEMORY: Setting =
+    Setting::new("model.memory", Kind::Size, "Memory there is; a model that needs more is refused")
+        .example("\"6GiB\"")
+        .unset(Unset::Words("what the system has available"))
+        .variables(&["PRICKET_MEMORY"])
+        .flag("memory", "SIZE");
+
 pub(crate) const OFFLINE: Setting = Setting::new(
     "hub.offline",
     Kind::Switch,
@@ -258,7 +265,7 @@ pub(crate) const LOG_FILTER: Setting =
         .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 28] = [
+pub(crate) static TABLE: [Setting; 29] = [
     TEMPERATURE,
     TOP_K,
     TOP_P,
@@ -276,6 +283,7 @@ pub(crate) static TABLE: [Setting; 28] = [
     CONTEXT,
     THREADS,
     BACKEND,
+    MEMORY,
     OFFLINE,
     MODELS,
     CACHE,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use pricket::core::without_userinfo;
+use pricket::core::{ByteSize, without_userinfo};
 use serde_json::Value as Json;
 
 use crate::limits::MISTAKE_CHARS_MAX;
@@ -18,6 +18,8 @@ pub(crate) enum Value {
     Count(u64),
     /// A number with a fraction.
     Number(f32),
+    /// A number of bytes.
+    Size(ByteSize),
     /// A text.
     Text(String),
     /// Texts.
@@ -52,6 +54,7 @@ impl Value {
     pub(crate) fn spelled(&self) -> OsString {
         match self {
             Self::Switch(on) => if *on { "1" } else { "0" }.into(),
+            Self::Size(ByteSize(bytes)) => bytes.to_string().into(),
             Self::Secret(Secret(text)) | Self::Text(text) => text.into(),
             Self::Path(path) => path.into(),
             other => other.to_string().into(),
@@ -63,6 +66,7 @@ impl Value {
         match self {
             Self::Switch(on) => Json::from(*on),
             Self::Count(count) => Json::from(*count),
+            Self::Size(ByteSize(bytes)) => Json::from(*bytes),
             // By way of its shortest digits, so that 0.7 does not become 0.699999988079071.
             Self::Number(number) => Json::from(number.to_string().parse::<f64>().ok()),
             Self::Texts(texts) => Json::from(texts.as_slice()),
@@ -77,6 +81,7 @@ impl fmt::Display for Value {
         match self {
             Self::Switch(on) => on.fmt(f),
             Self::Count(count) => count.fmt(f),
+            Self::Size(size) => size.fmt(f),
             Self::Number(number) => number.fmt(f),
             Self::Text(text) => f.write_str(&without_userinfo(text)),
             Self::Texts(_) => self.json().fmt(f),

@@ -55,7 +55,7 @@ pub(crate) fn perplexity(
 ) -> Result<(), CliError> {
     let text = read_text(&args.text_file)?;
     let opened = load::model(&args.source.model, config, terminal, interrupt)?;
-    let pipeline = TextPipeline::from_assets(&opened.text)?;
+    let pipeline = TextPipeline::from_assets(opened.text)?;
     let tokenizer = pipeline.tokenizer();
     // A file's last newline ends its last line and is no part of the text.
     let text = text.strip_suffix('\n').unwrap_or(&text);

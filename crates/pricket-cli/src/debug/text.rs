@@ -120,5 +120,5 @@ fn pipeline(
     interrupt: &Interrupt,
 ) -> Result<TextPipeline, CliError> {
     let path = locate::locate(&source.model, config, terminal, interrupt)?;
-    Ok(TextPipeline::from_assets(&models::text_assets(&path)?)?)
+    Ok(TextPipeline::from_assets(models::text_assets(&path)?)?)
 }

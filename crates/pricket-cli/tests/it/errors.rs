@@ -49,6 +49,23 @@ fn a_network_that_fails_exits_with_4() {
 }
 
 #[test]
+fn a_model_that_may_not_take_what_it_needs_is_refused_with_both_numbers_and_a_remedy() {
+    let home = Pricket::new();
+    let model = tiny("tiny-llama");
+    for command in [&["run", &model, "Hi", "--raw"][..], &["bench", &model]] {
+        let arguments = [command, &["--memory", "100kB"]].concat();
+        home.run(&arguments).is_error(1, &["the model needs ", "97.7 KiB are", "--memory says"]);
+    }
+    let more = ["run", &model, "Hi", "--raw", "--max-tokens", "1", "--memory", "1TB"];
+    home.run(&more).ok();
+    home.run(&["run", &model, "Hi", "--memory", "much"]).is_error(2, &["--memory", "6GiB"]);
+    let file = home.file("memory.toml", "model.memory = \"100 kB\"");
+    let mut command = home.command(&["run", &model, "Hi", "--raw"]);
+    let output = command.env("PRICKET_CONFIG", &file).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
 fn a_damaged_model_exits_with_5() {
     let home = Pricket::new();
     let file = home.file("broken.gguf", "GGUF and then nothing that makes sense");

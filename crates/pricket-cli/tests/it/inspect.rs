@@ -18,6 +18,7 @@ fn the_table_tells_what_one_wants_to_know() {
     assert_eq!(value("layers"), "3");
     assert_eq!(value("chat template"), "no");
     assert!(value("memory needed").contains("with a context of 512"));
+    assert!(value("without context").contains(" packed weights, about "));
 }
 
 #[test]
@@ -31,6 +32,10 @@ fn json_holds_the_same_in_numbers() {
     assert_eq!(told["architecture_supported"], true);
     // Keys and values x 4 bytes (floats beside floats) x 3 layers x 2 key-value heads x 16 numbers.
     assert_eq!(told["kv_bytes_per_token"], 768);
+    // Two bytes a weight and four a norm's, in whole groups of 16 rows.
+    assert_eq!(told["packed_bytes"], 2 * 204_224 + 2 * (2 * 3 + 1) * 64);
+    let fixed = told["packed_bytes"].as_u64().unwrap() + told["buffer_bytes"].as_u64().unwrap();
+    assert_eq!(told["memory_bytes_full_context"], fixed + 768 * 512);
 }
 
 #[test]

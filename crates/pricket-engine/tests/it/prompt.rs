@@ -84,7 +84,7 @@ fn assets_without_a_vocabulary_are_refused() {
         chat_template: None,
         generation: GenerationDefaults::default(),
     };
-    assert_eq!(TextPipeline::from_assets(&assets).unwrap_err().code(), "vocabulary_missing");
+    assert_eq!(TextPipeline::from_assets(assets).unwrap_err().code(), "vocabulary_missing");
 }
 
 #[test]

@@ -17,7 +17,7 @@ const TILE_TOKENS_MIN: usize = 16;
 
 /// The most tokens of a tile: its widest buffer, what the feed-forward layer's way back reads, then
 /// is 15 MB of floats or 6 MB of blocks where that layer is 14,336 wide.
-const TILE_TOKENS_MAX: usize = 256;
+pub(super) const TILE_TOKENS_MAX: usize = 256;
 
 /// Whether a pass of `tokens` goes by tiles, one for each thread, or by rows.
 pub(super) fn in_tiles(tokens: usize, threads: usize) -> bool {

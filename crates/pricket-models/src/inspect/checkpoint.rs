@@ -34,7 +34,7 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     // What is read of safetensors files is floats.
     let of_floats = tensor_types.first().is_some_and(|most| most.supported);
     let latent = config.kv_lora_rank.is_some();
-    let mut found = Inspection {
+    Ok(Inspection {
         path: weights.display().to_string(),
         format: ModelFormat::Safetensors,
         format_version: None,
@@ -61,10 +61,10 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
         has_chat_template: find_template(folder)?.is_some(),
         kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
             .filter(|_| !latent),
+        packed_bytes: None,
+        buffer_bytes: None,
         memory_bytes_full_context: None,
         missing_tensors: Vec::new(),
         unused_tensors: Vec::new(),
-    };
-    found.memory_bytes_full_context = context_length.and_then(|all| found.memory_bytes(all));
-    Ok(found)
+    })
 }

@@ -40,7 +40,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         .is_some_and(|format| matches!(format, Format::F32 | Format::F16 | Format::Bf16));
     let latent = number("attention.kv_lora_rank").is_some();
     let tokens = metadata.find::<&Strings>("tokenizer.ggml.tokens")?;
-    let mut found = Inspection {
+    Ok(Inspection {
         path: path.display().to_string(),
         format: ModelFormat::Gguf,
         format_version: Some(file.version()),
@@ -62,12 +62,12 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         has_chat_template: metadata.find::<&str>("tokenizer.chat_template")?.is_some(),
         kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
             .filter(|_| !latent),
+        packed_bytes: None,
+        buffer_bytes: None,
         memory_bytes_full_context: None,
         missing_tensors: Vec::new(),
         unused_tensors: Vec::new(),
         architecture_supported: arch::runs_gguf(&architecture),
         architecture,
-    };
-    found.memory_bytes_full_context = context_length.and_then(|all| found.memory_bytes(all));
-    Ok(found)
+    })
 }

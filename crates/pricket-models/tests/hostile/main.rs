@@ -14,6 +14,7 @@ mod cache;
 mod config;
 mod gguf;
 mod gguf_cases;
+mod loading;
 mod opening;
 mod runnable;
 mod safetensors;

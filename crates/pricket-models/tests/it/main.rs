@@ -9,5 +9,6 @@ mod fixtures;
 mod gguf_reading;
 mod gguf_writer;
 mod inspecting;
+mod memory;
 mod mutation;
 mod real_model;

@@ -106,13 +106,22 @@ pub(crate) fn factors(format: Format, block: &[u8]) -> ([[u8; 2]; 2], [u8; 16]) 
             ([half(108), [0; 2]], std::array::from_fn(scale))
         }
         Format::Q6K => ([half(208), [0; 2]], *bytes(block, 192)),
-        _ => {
-            let packed = block.get(4..16).unwrap_or_default();
-            let pair = |index: usize| {
-                let (scale, offset) = six_bit_pair(packed, index / 2);
-                if index.is_multiple_of(2) { scale } else { offset }
-            };
-            ([half(0), half(2)], std::array::from_fn(pair))
-        }
+        _ => ([half(0), half(2)], six_bit_pairs(bytes(block, 4))),
     }
+}
+
+/// All eight scales and offsets of the 12 bytes that `Q4_K` and `Q5_K` share, by turns: those of
+/// the first four runs stand in six bits of a byte each, above them two bits of the others'.
+fn six_bit_pairs(packed: &[u8; 12]) -> [u8; 16] {
+    let [scales, offsets, rest] = [0, 4, 8].map(|at| u32::from_le_bytes(*bytes(packed, at)));
+    let upper = |word: u32| (word >> 2) & 0x3030_3030;
+    let of_runs = [
+        (scales & 0x3f3f_3f3f, offsets & 0x3f3f_3f3f),
+        (rest & 0x0f0f_0f0f | upper(scales), (rest >> 4) & 0x0f0f_0f0f | upper(offsets)),
+    ]
+    .map(|(scales, offsets)| (scales.to_le_bytes(), offsets.to_le_bytes()));
+    std::array::from_fn(|index| {
+        let (scales, offsets) = of_runs[index / 8];
+        if index % 2 == 0 { scales[index % 8 / 2] } else { offsets[index % 8 / 2] }
+    })
 }

@@ -1,146 +1,221 @@
 //! From the rows of a file to interleaved lines.
-
-use bytemuck::must_cast;
+//!
+//! Unit by unit, and of each unit row by row, so that the lines that 16 rows write into stay in the
+//! first-level cache until they are full.
 
 use super::GROUP_ROWS;
-use super::layout::{Layout, Line};
+use super::layout::Line;
 use crate::Format;
-use crate::format::{Codes, factors};
+use crate::format::factors;
 
 /// Packs up to 16 rows, `row_bytes` bytes each, into the zeroed `lines` of one group.
-pub(super) fn pack_group(
-    format: Format,
-    layout: Layout,
-    rows: &[u8],
+pub(super) fn pack_group(format: Format, rows: &[u8], row_bytes: usize, lines: &mut [Line]) {
+    let rows = Rows { bytes: rows, row_bytes };
+    match format {
+        Format::F32 => rows.each(1, lines, |[line]: &mut [Line; 1], _, row, value: &[u8; 4]| {
+            put(line, 4 * row, *value);
+        }),
+        Format::F16 | Format::Bf16 => {
+            rows.each(2, lines, |[line]: &mut [Line; 1], part, row, value: &[u8; 2]| {
+                put(line, 32 * part + 2 * row, *value);
+            });
+        }
+        Format::Q4_0 => rows.each(2, lines, put_block::<9, 18, 1>),
+        Format::Q4_1 => rows.each(2, lines, put_block::<10, 20, 2>),
+        Format::Q8_0 => rows.each(2, lines, put_bytes),
+        Format::Q5_0 => rows.each(2, lines, put_five::<11, 22, 1>),
+        Format::Q5_1 => rows.each(2, lines, put_five::<12, 24, 2>),
+        Format::Q4K => rows.each(1, lines, put_nibble_super),
+        Format::Q5K => rows.each(1, lines, put_five_super),
+        Format::Q6K => rows.each(1, lines, put_six_super),
+        Format::Q3K => rows.each(1, lines, put_three_super),
+        Format::Q2K => rows.each(1, lines, put_two_super),
+    }
+}
+
+/// Up to 16 rows of a file, one behind the other.
+struct Rows<'a> {
+    bytes: &'a [u8],
     row_bytes: usize,
-    lines: &mut [Line],
+}
+
+impl Rows<'_> {
+    /// Hands every block of `BYTES` bytes to `put`, with the unit of `LINES` lines that it belongs
+    /// to, which of the unit's `parts` blocks it is, and its row.
+    fn each<const LINES: usize, const BYTES: usize>(
+        &self,
+        parts: usize,
+        lines: &mut [Line],
+        put: impl Fn(&mut [Line; LINES], usize, usize, &[u8; BYTES]),
+    ) {
+        let mut rows: [&[[u8; BYTES]]; GROUP_ROWS] = [&[]; GROUP_ROWS];
+        for (row, bytes) in rows.iter_mut().zip(self.bytes.chunks_exact(self.row_bytes)) {
+            *row = bytes.as_chunks().0;
+        }
+        for (index, unit) in lines.as_chunks_mut::<LINES>().0.iter_mut().enumerate() {
+            for (row, blocks) in rows.iter().enumerate() {
+                let blocks = blocks.get(index * parts..).unwrap_or_default();
+                for (part, block) in blocks.iter().take(parts).enumerate() {
+                    put(unit, part, row, block);
+                }
+            }
+        }
+    }
+}
+
+/// Copies bytes to byte `at` of a line; what does not fit is a defect that tests would show.
+#[inline]
+fn put<const N: usize>(line: &mut Line, at: usize, bytes: [u8; N]) {
+    if let Some(place) = line.0.get_mut(at..at + N) {
+        place.copy_from_slice(&bytes);
+    }
+}
+
+/// Puts a word for each line from `first` on.
+#[inline]
+fn put_words(unit: &mut [Line], first: usize, row: usize, words: &[u32]) {
+    let lines = unit.get_mut(first..first + words.len()).unwrap_or_default();
+    for (line, word) in lines.iter_mut().zip(words) {
+        put(line, 4 * row, word.to_le_bytes());
+    }
+}
+
+/// `N` words, as they stand at byte `at` of a block; zeros where it ends, which whole blocks do
+/// not.
+#[inline]
+fn words<const N: usize>(block: &[u8], at: usize) -> [u32; N] {
+    let words = block.get(at..).unwrap_or_default().as_chunks().0;
+    std::array::from_fn(|j| words.get(j).map_or(0, |word| u32::from_le_bytes(*word)))
+}
+
+/// A block's f16 scale, and its offset where it has one: the first `HEADS` lines.
+#[inline]
+fn put_heads<const HEADS: usize>(unit: &mut [Line], part: usize, row: usize, block: &[u8]) {
+    let halves = block.as_chunks::<2>().0;
+    for (line, half) in unit.iter_mut().zip(halves).take(HEADS) {
+        put(line, 32 * part + 2 * row, *half);
+    }
+}
+
+/// `Q4_0` and `Q4_1`: the nibbles as they are.
+fn put_block<const LINES: usize, const BYTES: usize, const HEADS: usize>(
+    unit: &mut [Line; LINES],
+    part: usize,
+    row: usize,
+    block: &[u8; BYTES],
 ) {
-    for (row, bytes) in rows.chunks_exact(row_bytes).take(GROUP_ROWS).enumerate() {
-        match layout {
-            Layout::Single => put_words(bytes.as_chunks::<4>().0, row, lines),
-            Layout::Half | Layout::UpperHalf => put_halves(bytes.as_chunks::<2>().0, row, lines),
-            Layout::NibbleSuper => put_super_nibbles(bytes, row, lines),
-            Layout::Nibble | Layout::NibbleOffset | Layout::Byte => {
-                put_blocks(layout, bytes, format.block_bytes(), row, lines);
-            }
-            Layout::Five | Layout::FiveOffset => put_fives(format, layout, bytes, row, lines),
-            Layout::FiveSuper | Layout::SixSuper | Layout::ThreeSuper | Layout::TwoSuper => {
-                put_super_blocks(format, layout, bytes, row, lines);
-            }
-        }
-    }
+    put_heads::<HEADS>(unit, part, row, block);
+    put_words(unit, HEADS + 4 * part, row, &words::<4>(block, 2 * HEADS));
 }
 
-/// Copies `bytes` to byte `at` of a line; what does not fit is a defect that tests would show.
-fn put(lines: &mut [Line], line: usize, at: usize, bytes: &[u8]) {
-    if let Some(place) = lines.get_mut(line).and_then(|line| line.0.get_mut(at..at + bytes.len())) {
-        place.copy_from_slice(bytes);
-    }
+/// `Q8_0`: the sign is flipped, so that zero is 128.
+fn put_bytes(unit: &mut [Line; 17], part: usize, row: usize, block: &[u8; 34]) {
+    put_heads::<1>(unit, part, row, block);
+    let codes = words::<8>(block, 2).map(|four| four ^ 0x8080_8080);
+    put_words(unit, 1 + 8 * part, row, &codes);
 }
 
-fn put_words(words: &[[u8; 4]], row: usize, lines: &mut [Line]) {
-    for (col, word) in words.iter().enumerate() {
-        put(lines, col, 4 * row, word);
-    }
-}
-
-fn put_halves(halves: &[[u8; 2]], row: usize, lines: &mut [Line]) {
-    for (col, half) in halves.iter().enumerate() {
-        put(lines, col / 2, 32 * (col % 2) + 2 * row, half);
-    }
-}
-
-/// `Q4_0`, `Q4_1` and `Q8_0`: two blocks of 32 make a unit; f16 scales (and offsets) come first.
-fn put_blocks(layout: Layout, bytes: &[u8], block_bytes: usize, row: usize, lines: &mut [Line]) {
-    let (unit_lines, _) = layout.unit();
-    let heads = if layout == Layout::NibbleOffset { 2 } else { 1 };
-    let code_lines = (unit_lines - heads) / 2;
-    let flip = if layout == Layout::Byte { 0x80 } else { 0 };
-    for (index, block) in bytes.chunks_exact(block_bytes).enumerate() {
-        let (first, part) = (index / 2 * unit_lines, index % 2);
-        let (head, codes) = block.split_at(2 * heads);
-        for (line, half) in head.as_chunks::<2>().0.iter().enumerate() {
-            put(lines, first + line, 32 * part + 2 * row, half);
-        }
-        for (line, four) in codes.as_chunks::<4>().0.iter().enumerate() {
-            let four = four.map(|code| code ^ flip);
-            put(lines, first + heads + code_lines * part + line, 4 * row, &four);
-        }
-    }
-}
-
-/// `Q4_K`: the 6-bit scales and offsets are opened to bytes; the nibbles are kept as they are.
-fn put_super_nibbles(bytes: &[u8], row: usize, lines: &mut [Line]) {
-    let (unit_lines, _) = Layout::NibbleSuper.unit();
-    for (index, block) in bytes.chunks_exact(Format::Q4K.block_bytes()).enumerate() {
-        let first = index * unit_lines;
-        put_factors(Format::Q4K, block, row, lines, first);
-        let (_, codes) = block.split_at(16);
-        for (line, four) in codes.as_chunks::<4>().0.iter().enumerate() {
-            put(lines, first + 5 + line, 4 * row, four);
-        }
-    }
-}
-
-/// `Q5_0` and `Q5_1`: two blocks of 32 make a unit.
-fn put_fives(format: Format, layout: Layout, bytes: &[u8], row: usize, lines: &mut [Line]) {
-    let (unit_lines, _) = layout.unit();
-    let heads = if layout == Layout::FiveOffset { 2 } else { 1 };
-    for (index, block) in bytes.chunks_exact(format.block_bytes()).enumerate() {
-        let (first, part) = (index / 2 * unit_lines, index % 2);
-        for (line, half) in block.as_chunks::<2>().0.iter().take(heads).enumerate() {
-            put(lines, first + line, 32 * part + 2 * row, half);
-        }
-        let code = Codes::read(format, block, 0).code;
-        put_codes(&code, 5, row, lines, first + heads + 5 * part);
-    }
-}
-
-/// The k-quants but `Q4_K`: blocks of 256 whose codes are cut into planes of bits.
-fn put_super_blocks(format: Format, layout: Layout, bytes: &[u8], row: usize, lines: &mut [Line]) {
-    let (unit_lines, _) = layout.unit();
-    let width = (unit_lines - 5) / 8;
-    for (index, block) in bytes.chunks_exact(format.block_bytes()).enumerate() {
-        let first = index * unit_lines;
-        put_factors(format, block, row, lines, first);
-        for run in 0..8 {
-            let code = Codes::read(format, block, run).code;
-            put_codes(&code, width, row, lines, first + 5 + width * run);
-        }
-    }
+/// `Q5_0` and `Q5_1`: the nibbles as they are, the fifth bits in a line of their own.
+fn put_five<const LINES: usize, const BYTES: usize, const HEADS: usize>(
+    unit: &mut [Line; LINES],
+    part: usize,
+    row: usize,
+    block: &[u8; BYTES],
+) {
+    put_heads::<HEADS>(unit, part, row, block);
+    let [fifth, nibbles @ ..] = words::<5>(block, 2 * HEADS);
+    // Four bits, each to the lowest of a byte.
+    let spread = |four: u32| ((four & 15) * 0x0020_4081) & 0x0101_0101;
+    let bits = (0..8).fold(0, |all, j| all | spread(fifth >> (4 * j)) << j);
+    put_words(unit, HEADS + 5 * part, row, &nibbles);
+    put_words(unit, HEADS + 5 * part + 4, row, &[bits]);
 }
 
 /// A k-quant's factors: the f16 ones in the first line, the small ones as bytes in four more, two
 /// of each run.
-fn put_factors(format: Format, block: &[u8], row: usize, lines: &mut [Line], first: usize) {
+#[inline]
+fn put_factors(format: Format, unit: &mut [Line], row: usize, block: &[u8]) {
     let (halves, small) = factors(format, block);
+    let [first, rest @ ..] = unit else { return };
     for (which, half) in halves.iter().enumerate() {
-        put(lines, first, 32 * which + 2 * row, half);
+        put(first, 32 * which + 2 * row, *half);
     }
-    for (run, pair) in small.as_chunks::<2>().0.iter().enumerate() {
-        for (which, byte) in pair.iter().enumerate() {
-            put(lines, first + 1 + run / 2, 32 * (run % 2) + 16 * which + row, &[*byte]);
+    for (line, four) in rest.iter_mut().zip(small.as_chunks::<4>().0) {
+        for (which, byte) in four.iter().enumerate() {
+            put(line, 16 * which + row, [*byte]);
         }
     }
 }
 
-/// Cuts 32 codes of `width` bits into planes: nibbles, or pairs of bits where there are fewer than
-/// four; then one or two bits more. `first` is the run's first line.
-fn put_codes(code: &[u8; 32], width: usize, row: usize, lines: &mut [Line], first: usize) {
-    // Four codes a word, so that four are cut at once.
-    let words: [u32; 8] = must_cast(*code);
-    let nibbles = |j: usize| words[j] & 0x0f0f_0f0f | (words[j + 4] & 0x0f0f_0f0f) << 4;
-    let pairs = |half: usize, down: usize| {
-        (0..4).fold(0, |all, k| all | ((words[4 * half + k] >> down) & 0x0303_0303) << (2 * k))
-    };
-    let bits = |down: usize| (0..8).fold(0, |all, j| all | ((words[j] >> down) & 0x0101_0101) << j);
-    let planes = match width {
-        6 => [nibbles(0), nibbles(1), nibbles(2), nibbles(3), pairs(0, 4), pairs(1, 4)],
-        5 => [nibbles(0), nibbles(1), nibbles(2), nibbles(3), bits(4), 0],
-        3 => [pairs(0, 0), pairs(1, 0), bits(2), 0, 0, 0],
-        _ => [pairs(0, 0), pairs(1, 0), 0, 0, 0, 0],
-    };
-    for (line, word) in planes.iter().take(width).enumerate() {
-        put(lines, first + line, 4 * row, &word.to_ne_bytes());
+/// Eight words of codes as four of nibbles: the lower half of the columns below.
+#[inline]
+fn nibbles(codes: &[u32; 8]) -> [u32; 4] {
+    std::array::from_fn(|j| codes[j] & 0x0f0f_0f0f | (codes[j + 4] & 0x0f0f_0f0f) << 4)
+}
+
+/// Eight words of 2-bit codes as two, four codes to a byte.
+#[inline]
+fn quarters(codes: &[u32; 8]) -> [u32; 2] {
+    std::array::from_fn(|half| {
+        (0..4).fold(0, |all, k| all | (codes[4 * half + k] & 0x0303_0303) << (2 * k))
+    })
+}
+
+/// Eight words of single bits as one.
+#[inline]
+fn bits(codes: &[u32; 8]) -> u32 {
+    (0..8).fold(0, |all, j| all | (codes[j] & 0x0101_0101) << j)
+}
+
+/// `Q4_K`: the 6-bit scales and offsets are opened to bytes; the nibbles are kept as they are.
+fn put_nibble_super(unit: &mut [Line; 37], _: usize, row: usize, block: &[u8; 144]) {
+    put_factors(Format::Q4K, unit, row, block);
+    put_words(unit, 5, row, &words::<32>(block, 16));
+}
+
+/// `Q5_K`: runs 2i and 2i + 1 are the low and high nibbles of one 32 bytes; bit `run` of another 32
+/// belongs to a run.
+fn put_five_super(unit: &mut [Line; 45], _: usize, row: usize, block: &[u8; 176]) {
+    put_factors(Format::Q5K, unit, row, block);
+    let fifth = words::<8>(block, 16);
+    for run in 0..8 {
+        let pairs = words::<8>(block, 48 + 32 * (run / 2));
+        let codes = pairs.map(|pair| pair >> (4 * (run % 2)));
+        put_words(unit, 5 + 5 * run, row, &nibbles(&codes));
+        put_words(unit, 9 + 5 * run, row, &[bits(&fifth.map(|bit| bit >> run))]);
+    }
+}
+
+/// `Q6_K`: in each half of 128 values, runs 0 and 1 are the low nibbles of 64 bytes and runs 2 and
+/// 3 the high ones; the upper two bits of a half's runs share 32 bytes.
+fn put_six_super(unit: &mut [Line; 53], _: usize, row: usize, block: &[u8; 210]) {
+    put_factors(Format::Q6K, unit, row, block);
+    for run in 0..8 {
+        let (half, part) = (run / 4, run % 4);
+        let low = words::<8>(block, 64 * half + 32 * (part % 2)).map(|w| w >> (4 * (part / 2)));
+        let upper = words::<8>(block, 128 + 32 * half).map(|w| w >> (2 * part));
+        put_words(unit, 5 + 6 * run, row, &nibbles(&low));
+        put_words(unit, 9 + 6 * run, row, &quarters(&upper));
+    }
+}
+
+/// `Q3_K`: each half of 128 values shares 32 bytes of 2-bit codes; bit `run` of 32 bytes is a run's
+/// third.
+fn put_three_super(unit: &mut [Line; 29], _: usize, row: usize, block: &[u8; 110]) {
+    put_factors(Format::Q3K, unit, row, block);
+    let third = words::<8>(block, 0);
+    for run in 0..8 {
+        let low = words::<8>(block, 32 + 32 * (run / 4)).map(|w| w >> (2 * (run % 4)));
+        put_words(unit, 5 + 3 * run, row, &quarters(&low));
+        put_words(unit, 7 + 3 * run, row, &[bits(&third.map(|bit| bit >> run))]);
+    }
+}
+
+/// `Q2_K`: each half of 128 values shares 32 bytes of 2-bit codes.
+fn put_two_super(unit: &mut [Line; 21], _: usize, row: usize, block: &[u8; 84]) {
+    put_factors(Format::Q2K, unit, row, block);
+    for run in 0..8 {
+        let codes = words::<8>(block, 16 + 32 * (run / 4)).map(|w| w >> (2 * (run % 4)));
+        put_words(unit, 5 + 2 * run, row, &quarters(&codes));
     }
 }

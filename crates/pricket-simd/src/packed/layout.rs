@@ -1,12 +1,12 @@
 //! The packed layouts: which lines make up a unit of columns.
 
-use bytemuck::must_cast;
+use bytemuck::{Pod, Zeroable, must_cast};
 use half::{bf16, f16};
 
 use crate::{ActKind, Format};
 
 /// 64 bytes on a cache line of their own: four bytes for each of 16 rows.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C, align(64))]
 pub(crate) struct Line(pub(crate) [u8; 64]);
 

@@ -5,7 +5,7 @@ use std::alloc::System;
 use half::f16;
 use pricket_simd::{
     Activations, Attended, AttentionSpace, AttentionTile, Format, Kernels, PackedMatrix, Packer,
-    RopePairing, matmul,
+    RopePairing, matmul, packed_bytes,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -65,7 +65,12 @@ fn count(kernels: &Kernels, format: Format) -> usize {
     let mut best = Vec::with_capacity(40);
     let mut part = vec![0.0f32; cols];
     let mut halves = vec![f16::ZERO; cols];
+    let mut packer = Packer::new([(format, rows, cols)]).unwrap();
     let region = Region::new(GLOBAL);
+    for piece in packer.pieces(1) {
+        let bytes = &bytes[piece.offset() as usize..][..piece.bytes()];
+        piece.pack(bytes).unwrap();
+    }
     for tokens in [20, 1, 7, 1, 20] {
         let x = &x[..tokens * cols];
         act.begin(w.activation_kind(), tokens, cols).unwrap();
@@ -103,16 +108,12 @@ fn count(kernels: &Kernels, format: Format) -> usize {
 }
 
 #[test]
-fn packing_row_by_row_holds_one_group_back_and_no_more() {
-    let (rows, cols) = (160, 512);
+fn a_matrix_takes_the_bytes_that_are_told_before() {
     for format in Format::ALL {
-        let bytes = weights(format, rows, cols, Kind::Random, &mut Random::new(2));
-        let row_bytes = format.row_bytes(cols).unwrap();
-        let mut packer = Packer::new(format, rows, cols).unwrap();
-        for row in bytes.chunks_exact(row_bytes) {
-            packer.push_rows(row).unwrap();
-            assert!(packer.pending_bytes() < 16 * row_bytes, "{format}");
+        for (rows, cols) in [(1, 256), (16, 512), (53, 768)] {
+            let bytes = weights(format, rows, cols, Kind::Random, &mut Random::new(2));
+            let matrix = PackedMatrix::pack(format, rows, cols, &bytes).unwrap();
+            assert_eq!(matrix.bytes(), packed_bytes(format, rows, cols).unwrap(), "{format}");
         }
-        assert_eq!(packer.finish().unwrap().rows(), rows);
     }
 }

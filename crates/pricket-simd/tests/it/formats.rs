@@ -85,15 +85,18 @@ fn packing_in_pieces_gives_the_same_matrix() {
         let row_bytes = format.row_bytes(cols).unwrap();
         let bytes = weights(format, rows, cols, Kind::Random, &mut random);
         let whole = PackedMatrix::pack(format, rows, cols, &bytes).unwrap();
-        let mut packer = Packer::new(format, rows, cols).unwrap();
-        let mut rest = &bytes[..];
-        for step in [1, 0, 2, 16, 5, 17, 3, 9] {
-            let (head, tail) = rest.split_at(step * row_bytes);
-            packer.push_rows(head).unwrap();
-            rest = tail;
+        let mut packer = Packer::new([(format, rows, cols)]).unwrap();
+        // 53 rows in pieces of 16, 16, 16 and 5, the last first.
+        let mut pieces: Vec<_> = packer.pieces(20 * row_bytes).collect();
+        assert_eq!(pieces.len(), 4, "{format}");
+        while let Some(piece) = pieces.pop() {
+            let file = &bytes[piece.rows().start * row_bytes..piece.rows().end * row_bytes];
+            assert_eq!((piece.matrix(), piece.bytes()), (0, file.len()));
+            assert_eq!(piece.offset(), (piece.rows().start * row_bytes) as u64);
+            piece.pack(file).unwrap();
         }
-        assert!(rest.is_empty(), "the steps cover every row");
-        let pieces = packer.finish().unwrap();
+        drop(pieces);
+        let pieces = packer.finish().unwrap().remove(0);
         assert_eq!(whole.bytes(), pieces.bytes());
         for row in 0..rows {
             let (mut a, mut b) = (vec![0.0; cols], vec![1.0; cols]);
@@ -102,4 +105,43 @@ fn packing_in_pieces_gives_the_same_matrix() {
             assert_eq!(bits(&a), bits(&b), "{format} row {row}");
         }
     }
+}
+
+/// Three matrices in one block of memory, the middle one of more than a huge page.
+#[test]
+fn matrices_packed_side_by_side_are_those_packed_alone() {
+    let mut random = Random::new(4);
+    let shapes = [
+        (Format::Q4_1, 37, 96),
+        (Format::Q8_0, 1_700, 2_048),
+        (Format::Q6K, 16, 256),
+        (Format::F32, 3, 5),
+    ];
+    let files =
+        shapes.map(|(format, rows, cols)| weights(format, rows, cols, Kind::Random, &mut random));
+    let mut packer = Packer::new(shapes).unwrap();
+    std::thread::scope(|scope| {
+        for piece in packer.pieces(200_000) {
+            let file = &files[piece.matrix()];
+            scope.spawn(move || {
+                let start = piece.offset() as usize;
+                let end = start + piece.bytes();
+                piece.pack(&file[start..end]).unwrap();
+            });
+        }
+    });
+    let together = packer.finish().unwrap();
+    assert_eq!(together.len(), shapes.len());
+    for ((matrix, file), (format, rows, cols)) in together.iter().zip(&files).zip(shapes) {
+        let alone = PackedMatrix::pack(format, rows, cols, file).unwrap();
+        assert_eq!((matrix.format(), matrix.rows(), matrix.cols()), (format, rows, cols));
+        assert_eq!(matrix.bytes(), alone.bytes());
+        for row in 0..rows {
+            let (mut a, mut b) = (vec![0.0; cols], vec![1.0; cols]);
+            matrix.row_into(row, &mut a).unwrap();
+            alone.row_into(row, &mut b).unwrap();
+            assert_eq!(bits(&a), bits(&b), "{format} row {row}");
+        }
+    }
+    assert!(Packer::new([]).unwrap().finish().unwrap().is_empty());
 }

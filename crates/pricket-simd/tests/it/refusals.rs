@@ -98,18 +98,18 @@ fn matrices_that_cannot_be_are_refused() {
     for format in Format::ALL {
         let block = format.block_len();
         if block > 1 {
-            let refused = Packer::new(format, 4, block + 1);
+            let refused = Packer::new([(format, 4, block + 1)]);
             assert!(matches!(refused, Err(SimdError::ColumnsUnaligned { .. })));
         }
-        assert!(matches!(Packer::new(format, 0, block), Err(SimdError::Empty { .. })));
-        assert!(Packer::new(format, 4, 0).is_err());
+        assert!(matches!(Packer::new([(format, 0, block)]), Err(SimdError::Empty { .. })));
+        assert!(Packer::new([(format, 4, 0)]).is_err());
         for (rows, cols) in [
             (usize::MAX, block),
             (1, usize::MAX / block * block),
             (usize::MAX / 2, 1 << 40),
             (1 << 40, 1 << 30),
         ] {
-            let error = Packer::new(format, rows, cols).expect_err("too large");
+            let error = Packer::new([(format, rows, cols)]).expect_err("too large");
             assert!(
                 matches!(error, SimdError::SizeOverflow { .. } | SimdError::OutOfMemory { .. }),
                 "{format} {rows} {cols}: {error}"
@@ -118,11 +118,19 @@ fn matrices_that_cannot_be_are_refused() {
         let row = vec![0u8; format.row_bytes(block).unwrap()];
         let short = PackedMatrix::pack(format, 2, block, &row);
         assert!(matches!(short, Err(SimdError::LengthMismatch { .. })));
-        let mut packer = Packer::new(format, 1, block).unwrap();
-        assert!(packer.push_rows(&row[1..]).is_err());
-        packer.push_rows(&row).unwrap();
-        assert!(matches!(packer.push_rows(&row), Err(SimdError::OutOfRange { .. })));
-        let matrix = packer.finish().unwrap();
+        let mut packer = Packer::new([(format, 1, block)]).unwrap();
+        for piece in packer.pieces(1) {
+            assert!(matches!(piece.pack(&row[1..]), Err(SimdError::LengthMismatch { .. })));
+        }
+        for piece in packer.pieces(0) {
+            piece.pack(&row).unwrap();
+        }
+        // Cut again, it is to be packed again.
+        assert_eq!(packer.pieces(usize::MAX).count(), 1);
+        assert!(matches!(packer.finish(), Err(SimdError::LengthMismatch { .. })));
+        let mut packer = Packer::new([(format, 1, block)]).unwrap();
+        packer.pieces(1).try_for_each(|piece| piece.pack(&row)).unwrap();
+        let matrix = packer.finish().unwrap().remove(0);
         let mut out = vec![0.0; block];
         assert!(matches!(matrix.row_into(1, &mut out), Err(SimdError::OutOfRange { .. })));
         assert!(matrix.row_into(0, &mut []).is_err());

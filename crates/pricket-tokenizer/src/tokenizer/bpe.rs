@@ -1,10 +1,8 @@
 //! Byte-pair encoding models, checked before `tokenizers` builds them: its builder trusts that a
 //! merge's parts and product are tokens.
 
-use std::collections::HashMap;
-
 use tokenizers::ModelWrapper;
-use tokenizers::models::bpe::BPE;
+use tokenizers::models::bpe::{BPE, Vocab};
 
 use crate::error::{Result, malformed};
 
@@ -26,7 +24,7 @@ pub(crate) struct BpeOptions {
 /// Builds the model. `what` names the file's part in errors.
 pub(crate) fn build(
     what: &'static str,
-    ids: HashMap<String, u32>,
+    ids: Vocab,
     merges: Vec<(String, String)>,
     options: BpeOptions,
 ) -> Result<ModelWrapper> {
@@ -52,9 +50,8 @@ pub(crate) fn build(
     {
         return Err(malformed(what, format!("the unknown token `{unk}` is not in it")));
     }
-    let vocab: tokenizers::models::bpe::Vocab = ids.into_iter().collect();
     let mut builder = BPE::builder()
-        .vocab_and_merges(vocab, merges)
+        .vocab_and_merges(ids, merges)
         .fuse_unk(options.fuse_unk)
         .byte_fallback(options.byte_fallback)
         .ignore_merges(options.ignore_merges);

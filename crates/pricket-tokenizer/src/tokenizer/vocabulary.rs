@@ -1,5 +1,7 @@
 //! The vocabulary by id: what each token adds to the text, and what kind of token it is.
 
+use std::borrow::Cow;
+
 use super::decoding::{DecodeRule, Piece};
 use crate::error::{Result, within};
 use crate::limits::{TOKEN_BYTES_MAX, VOCAB_SIZE_MAX};
@@ -37,8 +39,8 @@ impl Arena {
 
 /// A token as the vocabulary's file has it.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) text: String,
+pub(crate) struct Entry<'a> {
+    pub(crate) text: Cow<'a, str>,
     pub(crate) special: bool,
 }
 
@@ -57,7 +59,7 @@ pub(crate) struct Vocabulary {
 
 impl Vocabulary {
     /// Builds the tables; `entries` is by id, with `None` where no token has the id.
-    pub(crate) fn new(entries: &[Option<Entry>], rule: DecodeRule) -> Result<Self> {
+    pub(crate) fn new(entries: &[Option<Entry<'_>>], rule: DecodeRule) -> Result<Self> {
         within("the vocabulary's size", entries.len(), VOCAB_SIZE_MAX)?;
         let total: usize = entries.iter().flatten().map(|entry| entry.text.len()).sum();
         within("the vocabulary's text in bytes", total, u32::MAX as usize / 4)?;
@@ -66,7 +68,7 @@ impl Vocabulary {
         let mut first = rule.has_first_form().then(Arena::default);
         for entry in entries {
             let mut flag = 0;
-            let text = entry.as_ref().map_or("", |entry| entry.text.as_str());
+            let text = entry.as_ref().map_or("", |entry| &*entry.text);
             within("a token's length in bytes", text.len(), TOKEN_BYTES_MAX)?;
             if let Some(entry) = entry {
                 flag |= PRESENT | if entry.special { SPECIAL } else { 0 };

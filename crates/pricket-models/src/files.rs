@@ -1,0 +1,117 @@
+//! The files of a model: which there are at a path, and what their headers say.
+
+use std::path::{Path, PathBuf};
+
+use crate::blueprint::Blueprint;
+use crate::folder::HfFolder;
+use crate::gguf::GgufFile;
+use crate::{ModelError, TensorSource, TextAssets, arch};
+
+/// The files of a model, of which the headers have been read: what to make a tokenizer from while
+/// [`load`](ModelFiles::load) reads the weights.
+#[derive(Debug)]
+pub struct ModelFiles {
+    pub(crate) found: Found,
+    pub(crate) path: PathBuf,
+}
+
+/// What a path holds.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Gguf(GgufFile),
+    Folder(HfFolder),
+}
+
+impl ModelFiles {
+    /// Looks at a path: a GGUF file, a folder with a `config.json`, a file of such a folder, or a
+    /// folder with one GGUF file.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the headers is named: see [`ModelError`].
+    pub fn at(path: &Path) -> Result<Self, ModelError> {
+        Ok(Self { found: Found::at(path)?, path: path.to_owned() })
+    }
+
+    /// What they say about text.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::at`].
+    pub fn text_assets(&self) -> Result<TextAssets, ModelError> {
+        self.found.text_assets()
+    }
+}
+
+impl Found {
+    /// As [`ModelFiles::at`].
+    pub(crate) fn at(path: &Path) -> Result<Self, ModelError> {
+        let not_found = |why: &str| ModelError::NotFound { path: path.into(), why: why.into() };
+        let meta = std::fs::metadata(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => not_found("there is no such file or folder"),
+            _ => ModelError::Read { path: path.into(), source },
+        })?;
+        if meta.is_file() {
+            let name = path.file_name().unwrap_or_default();
+            let of_folder = name == "config.json"
+                || path.extension().is_some_and(|extension| extension == "safetensors");
+            return match (of_folder, path.parent()) {
+                (true, Some(parent)) => HfFolder::open(parent).map(Self::Folder),
+                _ => GgufFile::open(path).map(Self::Gguf),
+            };
+        }
+        if path.join("config.json").is_file() {
+            return HfFolder::open(path).map(Self::Folder);
+        }
+        let mut files = gguf_files(path)?;
+        match (files.pop(), files.len()) {
+            (Some(file), 0) => GgufFile::open(&file).map(Self::Gguf),
+            (Some(_), more) => {
+                Err(not_found(&format!("the folder holds {} GGUF files; name one", more + 1)))
+            }
+            (None, _) => Err(not_found("the folder holds no config.json and no GGUF file")),
+        }
+    }
+
+    pub(crate) fn source(&self) -> &dyn TensorSource {
+        match self {
+            Self::Gguf(file) => file,
+            Self::Folder(folder) => folder.tensors(),
+        }
+    }
+
+    pub(crate) fn blueprint(&self) -> Result<Blueprint, ModelError> {
+        match self {
+            Self::Gguf(file) => arch::from_gguf(file),
+            Self::Folder(folder) => arch::from_config(folder.config()),
+        }
+    }
+
+    pub(crate) fn text_assets(&self) -> Result<TextAssets, ModelError> {
+        match self {
+            Self::Gguf(file) => file.text_assets(),
+            Self::Folder(folder) => folder.text_assets(),
+        }
+    }
+}
+
+/// The GGUF files of a folder, sorted by name.
+pub(crate) fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let unreadable = |source| ModelError::Read { path: folder.into(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "gguf") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// What a model's files say about text, without its weights: the same paths as
+/// [`open`](crate::open) takes.
+///
+/// # Errors
+/// Whatever is wrong with the files is named: see [`ModelError`].
+pub fn text_assets(path: &Path) -> Result<TextAssets, ModelError> {
+    Found::at(path)?.text_assets()
+}
