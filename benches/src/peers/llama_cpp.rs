@@ -109,6 +109,14 @@ impl LlamaCpp {
         command.args(["-r", "1", "-o", "json"]);
         bench_rate(&process::output(&mut command)?, task)
     }
+
+    /// What computes one token, says so and ends: `llama-bench` without its warm-up.
+    pub fn first(&self, model: &Path, threads: usize) -> Command {
+        let mut command = Command::new(&self.bench);
+        command.arg("-m").arg(model).args(["-t", &threads.to_string()]);
+        command.args(["-p", "0", "-n", "1", "-r", "1", "--no-warmup", "-o", "jsonl"]);
+        command
+    }
 }
 
 fn command(tool: &Path, model: &Path, threads: usize, flash: FlashAttention) -> Command {

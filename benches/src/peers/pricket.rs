@@ -61,6 +61,14 @@ impl Pricket {
         command.env("PRICKET_CONFIG", "");
         rate(&process::output(&mut command)?, task)
     }
+
+    /// What says one token and ends.
+    pub fn first(&self, model: &Path, threads: usize) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("run").arg(model).args(["hi", "--raw", "--greedy", "--max-tokens", "1"]);
+        command.args(["--threads", &threads.to_string()]).env("PRICKET_CONFIG", "");
+        command
+    }
 }
 
 /// Reads the rate of a task from what `pricket bench --json` printed.

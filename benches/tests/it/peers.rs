@@ -1,7 +1,7 @@
 //! What the peers print is read rightly, and the table says who is short of what.
 
 use pricket_benches::peers::{
-    FlashAttention, Measured, Task, batched_rate, bench_rate, pricket_rate, wanted,
+    FlashAttention, Measured, Start, Task, batched_rate, bench_rate, bytes_in, pricket_rate, wanted,
 };
 
 fn task(name: &str) -> Task {
@@ -74,4 +74,25 @@ fn the_table_compares_medians_with_the_better_setting() {
     measured.add_ours(2.0);
     let line = measured.line("SmolLM2-135M.Q4_1.gguf", None);
     assert!(line.contains("| SHORT |"), "{line}");
+}
+
+#[test]
+fn the_peak_of_a_process_is_read_in_bytes() {
+    let status = "Name:\tpricket\nVmHWM:\t   12345 kB\nRssAnon:\t 7 kB\nThreads:\t4\n";
+    assert_eq!(bytes_in(status, "VmHWM:"), Some(12_345 << 10));
+    assert_eq!(bytes_in(status, "RssAnon:"), Some(7 << 10));
+    assert_eq!(bytes_in(status, "Threads:"), None);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_is_timed_to_the_first_word_and_its_memory_is_seen() {
+    let shell = |script: &str| Start::of(std::process::Command::new("sh").args(["-c", script]));
+    let begun = std::time::Instant::now();
+    let start = shell("sleep 0.1; echo word; sleep 0.2").unwrap();
+    let rest = begun.elapsed().as_secs_f64() - start.seconds;
+    assert!(start.seconds >= 0.1 && rest >= 0.2, "{start:?} and {rest} more");
+    assert!(start.own_bytes > 0 && start.peak_bytes > start.own_bytes, "{start:?}");
+    assert!(shell("exit 3").unwrap_err().to_string().contains("exit status: 3"));
+    assert!(shell("true").unwrap_err().to_string().contains("said nothing"));
 }
