@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{Task, process};
+use super::{Peer, Run, Task, process};
 use crate::Failure;
 
 /// Tells the bench's own program that it is the child that runs candle.
@@ -14,28 +14,15 @@ const VARIABLE: &str = "PRICKET_BENCH_CANDLE";
 pub struct Candle;
 
 impl Candle {
+    /// Its name in the table and on the command line.
+    pub const NAME: &'static str = "candle";
+
     /// Whether this build has candle.
     pub fn is_built() -> bool {
         cfg!(feature = "candle-peer")
     }
 
-    /// Tokens per second; `None` for sequences side by side, which candle does not run.
-    pub fn measure(
-        self,
-        model: &Path,
-        task: &Task,
-        threads: usize,
-    ) -> Result<Option<f64>, Failure> {
-        if task.batch > 1 {
-            return Ok(None);
-        }
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg(model).arg(task.name).env(VARIABLE, "1");
-        command.env("RAYON_NUM_THREADS", threads.to_string());
-        Ok(Some(process::output(&mut command)?.trim().parse()?))
-    }
-
-    /// In the child that [`Candle::measure`] starts: the rate that it prints. `None` in any other
+    /// In the child that [`Peer::rate`] starts: the rate that it prints. `None` in any other
     /// process.
     pub fn child(arguments: &[String]) -> Option<Result<f64, Failure>> {
         std::env::var_os(VARIABLE)?;
@@ -44,6 +31,30 @@ impl Candle {
         };
         let task = Task::named(name).ok_or_else(|| format!("`{name}` is no task").into());
         Some(task.and_then(|task| run(Path::new(model), &task)))
+    }
+}
+
+impl Peer for Candle {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn origin(&self) -> String {
+        "candle-transformers, built in".to_owned()
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        vec![""]
+    }
+
+    fn rate(&mut self, run: &Run, _setting: &str) -> Result<f64, Failure> {
+        if run.task.batch > 1 {
+            return Err("it runs no sequences side by side".into());
+        }
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(run.model).arg(run.task.name).env(VARIABLE, "1");
+        command.env("RAYON_NUM_THREADS", run.threads.to_string());
+        Ok(process::output(&mut command)?.trim().parse()?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Task, process};
+use super::{Peer, Run, Task, process};
 use crate::Failure;
 
 const BENCH: &str = "llama-bench";
@@ -34,6 +34,14 @@ impl FlashAttention {
             Self::On => "on",
         }
     }
+
+    /// Its name in the table.
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Off => "fa off",
+            Self::On => "fa on",
+        }
+    }
 }
 
 /// llama.cpp's tools.
@@ -44,6 +52,9 @@ pub struct LlamaCpp {
 }
 
 impl LlamaCpp {
+    /// Its name in the table and on the command line.
+    pub const NAME: &'static str = "llama.cpp";
+
     /// Looks into the folder that `PRICKET_PEER_LLAMA` names; without it into
     /// `../peers/llama.cpp/bin` beside the workspace, then into `PATH`.
     ///
@@ -116,6 +127,26 @@ impl LlamaCpp {
         command.arg("-m").arg(model).args(["-t", &threads.to_string()]);
         command.args(["-p", "0", "-n", "1", "-r", "1", "--no-warmup", "-o", "jsonl"]);
         command
+    }
+}
+
+impl Peer for LlamaCpp {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn origin(&self) -> String {
+        self.folder().display().to_string()
+    }
+
+    fn settings(&self) -> Vec<&'static str> {
+        FlashAttention::ALL.map(FlashAttention::setting).to_vec()
+    }
+
+    fn rate(&mut self, run: &Run, setting: &str) -> Result<f64, Failure> {
+        let flash = FlashAttention::ALL.into_iter().find(|flash| flash.setting() == setting);
+        let flash = flash.ok_or_else(|| format!("`{setting}` is no setting"))?;
+        self.measure(run.model, run.task, run.threads, flash)
     }
 }
 

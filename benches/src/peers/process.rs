@@ -18,12 +18,14 @@ pub(super) fn output(command: &mut Command) -> Result<String, Failure> {
         .output()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
     if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-        let last = lines.get(lines.len().saturating_sub(LAST_WORDS)..).unwrap_or_default();
-        return Err(
-            format!("`{program}` ended with {}: {}", output.status, last.join(" / ")).into()
-        );
+        let words = last_words(&String::from_utf8_lossy(&output.stderr));
+        return Err(format!("`{program}` ended with {}: {words}", output.status).into());
     }
     Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The last lines of what a program told before it failed.
+pub(super) fn last_words(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    lines.get(lines.len().saturating_sub(LAST_WORDS)..).unwrap_or_default().join(" / ")
 }

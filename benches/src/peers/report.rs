@@ -5,28 +5,34 @@ use std::path::Path;
 
 use pricket::models::{self, GgufFile};
 
-use super::{FlashAttention, Task, wanted};
+use super::{Task, wanted};
 use crate::{Failure, Spread, median};
 
 /// The table's first two lines.
 pub const HEADER: &str = "\
-| task | pricket tok/s | llama.cpp tok/s | ratio (by round) | wanted | | of limit | candle tok/s |
-|---|---|---|---|---|---|---|---|";
+| task | engine | tok/s | ours to it (by round) | wanted | | of limit |
+|---|---|---|---|---|---|---|";
+
+/// The rounds of one engine in one setting, in tokens per second.
+#[derive(Debug, Clone)]
+struct Rounds {
+    peer: &'static str,
+    setting: String,
+    rates: Vec<f64>,
+}
 
 /// The rounds of one task on one file, in tokens per second.
 #[derive(Debug, Clone)]
 pub struct Measured {
     task: Task,
     ours: Vec<f64>,
-    theirs: Vec<(FlashAttention, Vec<f64>)>,
-    candle: Vec<f64>,
+    theirs: Vec<Rounds>,
 }
 
 impl Measured {
     /// Nothing yet.
     pub fn new(task: Task) -> Self {
-        let theirs = FlashAttention::ALL.map(|flash| (flash, Vec::new())).to_vec();
-        Self { task, ours: Vec::new(), theirs, candle: Vec::new() }
+        Self { task, ours: Vec::new(), theirs: Vec::new() }
     }
 
     /// What is measured.
@@ -39,73 +45,76 @@ impl Measured {
         self.ours.push(rate);
     }
 
-    /// Adds a round of llama.cpp's.
-    pub fn add_theirs(&mut self, flash: FlashAttention, rate: f64) {
-        for (setting, rates) in &mut self.theirs {
-            if *setting == flash {
-                rates.push(rate);
+    /// Adds a round of a peer's.
+    pub fn add_theirs(&mut self, peer: &'static str, setting: &str, rate: f64) {
+        let known = |rounds: &&mut Rounds| rounds.peer == peer && rounds.setting == setting;
+        match self.theirs.iter_mut().find(known) {
+            Some(rounds) => rounds.rates.push(rate),
+            None => {
+                self.theirs.push(Rounds { peer, setting: setting.to_owned(), rates: vec![rate] });
             }
         }
     }
 
-    /// Adds a round of candle's.
-    pub fn add_candle(&mut self, rate: f64) {
-        self.candle.push(rate);
+    /// The setting that was better for a peer in the first round: the others are not measured
+    /// again.
+    /// `None` where it gave no rate at all.
+    pub fn setting(&self, peer: &str) -> Option<&str> {
+        self.best(peer).map(|rounds| rounds.setting.as_str())
     }
 
-    /// The settings that llama.cpp still has to be measured with: both at first, then the one that
-    /// it likes better.
-    pub fn settings(&self) -> Vec<FlashAttention> {
-        self.best().map_or(FlashAttention::ALL.to_vec(), |(flash, _)| vec![flash])
+    fn best(&self, peer: &str) -> Option<&Rounds> {
+        let first = |rounds: &Rounds| rounds.rates.first().copied().unwrap_or(0.0);
+        let its = self.theirs.iter().filter(|rounds| rounds.peer == peer);
+        its.max_by(|a, b| first(a).total_cmp(&first(b)))
     }
 
-    /// The setting that was better for llama.cpp in the first round, and its rounds.
-    fn best(&self) -> Option<(FlashAttention, &[f64])> {
-        self.theirs
-            .iter()
-            .filter(|(_, rates)| !rates.is_empty())
-            .max_by(|(_, a), (_, b)| a[0].total_cmp(&b[0]))
-            .map(|(flash, rates)| (*flash, rates.as_slice()))
+    /// Our median over a peer's.
+    pub fn ratio(&self, peer: &str) -> Option<f64> {
+        let rounds = self.best(peer)?;
+        (!self.ours.is_empty()).then(|| median(&self.ours) / median(&rounds.rates))
     }
 
-    /// Our median over llama.cpp's.
-    pub fn ratio(&self) -> Option<f64> {
-        let (_, theirs) = self.best()?;
-        (!self.ours.is_empty()).then(|| median(&self.ours) / median(theirs))
+    /// Its lines of the table: ours, then each peer's in its best setting. `share` is the part of
+    /// the machine's limit that our median reaches.
+    pub fn lines(&self, file_name: &str, share: Option<f64>) -> String {
+        let share = share.map_or_else(|| "-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+        let mut lines =
+            format!("| {} | pricket | {:.1} | | | | {share} |", self.task.name, self.ours());
+        let mut told: Vec<&str> = Vec::new();
+        for Rounds { peer, .. } in &self.theirs {
+            if !told.contains(peer) {
+                told.push(peer);
+                let _ = write!(lines, "\n{}", self.line(peer, file_name));
+            }
+        }
+        lines
     }
 
-    /// Its line of the table. `share` is the part of the machine's limit that our median reaches.
-    pub fn line(&self, file_name: &str, share: Option<f64>) -> String {
-        let ours = self.ours();
-        let none = || "-".to_owned();
-        let theirs = self.best().map_or_else(none, |(flash, rates)| {
-            format!("{:.1} (fa {})", median(rates), flash.name())
-        });
-        let ratio = self.ratio().map_or_else(none, |ratio| {
-            let rounds = self.best().map_or(&[][..], |(_, rates)| rates);
-            let each: Vec<f64> =
-                self.ours.iter().zip(rounds).map(|(ours, theirs)| ours / theirs).collect();
-            let Spread { min, max, .. } = Spread::of(&each);
-            format!("{ratio:.2} ({min:.2} to {max:.2})")
-        });
-        let least = wanted(file_name, &self.task);
-        let verdict = match least.zip(self.ratio()) {
-            Some((least, ratio)) if ratio >= least => "met",
+    fn line(&self, peer: &str, file_name: &str) -> String {
+        let (Some(rounds), Some(ratio)) = (self.best(peer), self.ratio(peer)) else {
+            return String::new();
+        };
+        let each: Vec<f64> =
+            self.ours.iter().zip(&rounds.rates).map(|(ours, theirs)| ours / theirs).collect();
+        let Spread { min, max, .. } = Spread::of(&each);
+        let setting = match rounds.setting.as_str() {
+            "" => String::new(),
+            setting => format!(" ({setting})"),
+        };
+        let least = wanted(peer, file_name, &self.task);
+        let verdict = match least {
+            Some(least) if ratio >= least => "met",
             Some(_) => "SHORT",
             None => "",
         };
-        let least = least.map_or_else(none, |least| format!("{least}"));
-        let share = share.map_or_else(none, |share| format!("{:.0} %", share * 100.0));
-        let mut line = format!(
-            "| {} | {ours:.1} | {theirs} | {ratio} | {least} | {verdict} | {share} |",
-            self.task.name
-        );
-        if self.candle.is_empty() {
-            line.push_str(" - |");
-        } else {
-            let _ = write!(line, " {:.1} |", median(&self.candle));
-        }
-        line
+        let least = least.map_or_else(|| "-".to_owned(), |least| format!("{least}"));
+        format!(
+            "| {} | {peer}{setting} | {:.1} | {ratio:.2} ({min:.2} to {max:.2}) | {least} | \
+             {verdict} | |",
+            self.task.name,
+            median(&rounds.rates)
+        )
     }
 
     /// Our median.

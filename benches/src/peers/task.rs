@@ -1,4 +1,6 @@
-//! What is measured of a file, and what ratio to llama.cpp is wanted.
+//! What is measured of a file, and what ratio to each engine is wanted.
+
+use super::LlamaCpp;
 
 /// One measurement: a prompt to prefill, or tokens to decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,11 +54,19 @@ const DEBTS: [Debt; 5] = [
     Debt { parts: &["gemma-3-270m", "q4_k_m"], ratios: [4.0, 3.0, 1.7, 1.4, 3.0] },
 ];
 
-/// The least ratio of our rate to llama.cpp's that is wanted; `None` for a file or a task that the
-/// table does not know.
-pub fn wanted(file_name: &str, task: &Task) -> Option<f64> {
+/// By what the prefill of SmolLM2 is to beat `openvino-genai`, the strongest of the others there.
+const OPENVINO_PREFILL: f64 = 1.6;
+
+/// The least ratio of our rate to a peer's that is wanted: llama.cpp's is a table, which does not
+/// know every file, and of every other engine we are to be ahead.
+pub fn wanted(peer: &str, file_name: &str, task: &Task) -> Option<f64> {
     let name = file_name.to_ascii_lowercase();
-    let debt = DEBTS.iter().find(|debt| debt.parts.iter().all(|part| name.contains(part)))?;
-    let column = Task::ALL.iter().position(|known| known == task)?;
-    debt.ratios.get(column).copied()
+    if peer == LlamaCpp::NAME {
+        let is = |debt: &&Debt| debt.parts.iter().all(|part| name.contains(part));
+        let debt = DEBTS.iter().find(is)?;
+        let column = Task::ALL.iter().position(|known| known == task)?;
+        return debt.ratios.get(column).copied();
+    }
+    let smollm2 = name.contains("smollm2") && task.is_prefill();
+    Some(if smollm2 && peer.starts_with("openvino") { OPENVINO_PREFILL } else { 1.0 })
 }

@@ -1,7 +1,8 @@
 //! What the peers print is read rightly, and the table says who is short of what.
 
 use pricket_benches::peers::{
-    FlashAttention, Measured, Start, Task, batched_rate, bench_rate, bytes_in, pricket_rate, wanted,
+    FlashAttention, Measured, Python, Start, Task, batched_rate, bench_rate, bytes_in, driver_rate,
+    pricket_rate, wanted,
 };
 
 fn task(name: &str) -> Task {
@@ -37,43 +38,70 @@ fn our_rate_is_that_of_prefill_or_of_decode() {
 }
 
 #[test]
-fn what_is_wanted_depends_on_file_and_task() {
-    let is = |file: &str, name: &str, ratio: f64| {
-        let found = wanted(file, &task(name)).unwrap();
-        assert!((found - ratio).abs() < 1e-9, "{file} {name}: {found}");
+fn the_rate_of_a_driver_is_tokens_over_seconds() {
+    let rate = |json: &str, name: &str| driver_rate(json, &task(name)).map_err(|e| e.to_string());
+    let found = rate(r#"{"tokens": 512, "seconds": 0.4}"#, "prefill-512").unwrap();
+    assert!((found - 1280.0).abs() < 1e-9, "{found}");
+    // All sequences together; a mark at a text's beginning is one token more.
+    let found = rate(r#"{"tokens": 512, "seconds": 2}"#, "decode-64-x8").unwrap();
+    assert!((found - 256.0).abs() < 1e-9, "{found}");
+    assert!(rate(r#"{"tokens": 33, "seconds": 1}"#, "prefill-32").is_ok());
+
+    let other = rate(r#"{"tokens": 64, "seconds": 1}"#, "decode-64-x8").unwrap_err();
+    assert!(other.contains("512") && other.contains("64"), "{other}");
+    let failed = rate(r#"{"failed": "ValueError: not contiguous\n   0: bt"}"#, "prefill-32");
+    assert_eq!(failed.unwrap_err(), "ValueError: not contiguous");
+    let unsupported = rate(r#"{"unsupported": "one at a time"}"#, "decode-64-x8");
+    assert_eq!(unsupported.unwrap_err(), "one at a time");
+    for nothing in [r#"{"tokens": 128, "seconds": 0}"#, r#"{"tokens": 128}"#, "[]", "Traceback"] {
+        assert!(rate(nothing, "decode-128").is_err(), "{nothing}");
+    }
+}
+
+#[test]
+fn what_is_wanted_depends_on_peer_file_and_task() {
+    let is = |peer: &str, file: &str, name: &str, ratio: f64| {
+        let found = wanted(peer, file, &task(name)).unwrap();
+        assert!((found - ratio).abs() < 1e-9, "{peer} {file} {name}: {found}");
     };
-    is("SmolLM2-135M-Instruct.Q4_1.gguf", "prefill-512", 8.0);
-    is("SmolLM2-135M-Instruct.Q4_1.gguf", "decode-64-x8", 5.0);
-    is("synth-1b-q4_k_m.gguf", "prefill-32", 2.5);
-    is("synth-1b-q8_0.gguf", "decode-128-at-2048", 1.2);
-    assert_eq!(wanted("other.gguf", &task("prefill-32")), None);
+    is("llama.cpp", "SmolLM2-135M-Instruct.Q4_1.gguf", "prefill-512", 8.0);
+    is("llama.cpp", "SmolLM2-135M-Instruct.Q4_1.gguf", "decode-64-x8", 5.0);
+    is("llama.cpp", "synth-1b-q4_k_m.gguf", "prefill-32", 2.5);
+    is("llama.cpp", "synth-1b-q8_0.gguf", "decode-128-at-2048", 1.2);
+    assert_eq!(wanted("llama.cpp", "other.gguf", &task("prefill-32")), None);
+    is("openvino", "SmolLM2-135M-Instruct.Q4_1.gguf", "prefill-512", 1.6);
+    is("openvino", "SmolLM2-135M-Instruct.Q4_1.gguf", "decode-128", 1.0);
+    is("openvino", "synth-1b-q4_0.gguf", "prefill-512", 1.0);
+    is("mistral.rs", "other.gguf", "prefill-512", 1.0);
 }
 
 #[test]
 fn the_table_compares_medians_with_the_better_setting() {
     let mut measured = Measured::new(task("decode-128"));
-    assert_eq!(measured.settings(), FlashAttention::ALL);
-    assert_eq!(measured.ratio(), None);
+    assert_eq!((measured.setting("llama.cpp"), measured.ratio("llama.cpp")), (None, None));
     measured.add_ours(200.0);
-    measured.add_theirs(FlashAttention::Off, 80.0);
-    measured.add_theirs(FlashAttention::On, 100.0);
-    assert_eq!(measured.settings(), [FlashAttention::On]);
+    measured.add_theirs("llama.cpp", "fa off", 80.0);
+    measured.add_theirs("llama.cpp", "fa on", 100.0);
+    measured.add_theirs("candle", "", 300.0);
+    assert_eq!(measured.setting("llama.cpp"), Some("fa on"));
     for (ours, theirs) in [(220.0, 90.0), (210.0, 110.0)] {
         measured.add_ours(ours);
-        measured.add_theirs(FlashAttention::On, theirs);
+        measured.add_theirs("llama.cpp", "fa on", theirs);
     }
     // Ours 200, 220, 210 and theirs 100, 90, 110: 2.1, by round 2.0, 2.44, 1.91.
-    let line = measured.line("SmolLM2-135M.Q4_1.gguf", Some(0.815));
-    let want =
-        "| decode-128 | 210.0 | 100.0 (fa on) | 2.10 (1.91 to 2.44) | 2.1 | met | 82 % | - |";
-    assert_eq!(line, want);
-    measured.add_candle(52.0);
-    let line = measured.line("SmolLM2-135M.Q4_1.gguf", None);
-    assert!(line.ends_with("| - | 52.0 |"), "{line}");
-    measured.add_ours(1.0);
-    measured.add_ours(2.0);
-    let line = measured.line("SmolLM2-135M.Q4_1.gguf", None);
-    assert!(line.contains("| SHORT |"), "{line}");
+    let want = "\
+| decode-128 | pricket | 210.0 | | | | 82 % |
+| decode-128 | llama.cpp (fa on) | 100.0 | 2.10 (1.91 to 2.44) | 2.1 | met | |
+| decode-128 | candle | 300.0 | 0.70 (0.67 to 0.67) | 1 | SHORT | |";
+    assert_eq!(measured.lines("SmolLM2-135M.Q4_1.gguf", Some(0.815)), want);
+    let lines = measured.lines("other.gguf", None);
+    assert!(lines.contains("| 2.10 (1.91 to 2.44) | - |  | |"), "{lines}");
+}
+
+#[test]
+fn an_engine_of_no_name_is_refused_with_the_names() {
+    let refused = Python::find("vllm", std::path::Path::new(".")).unwrap_err().to_string();
+    assert!(Python::NAMES.iter().all(|name| refused.contains(name)), "{refused}");
 }
 
 #[test]
