@@ -51,6 +51,7 @@ impl Variant {
             level: self.level,
             threads: Some(self.threads),
             kv: self.kv,
+            ..OpenOptions::default()
         };
         let opened = models::open(path, &options, &mut |_| {})
             .unwrap_or_else(|error| panic!("{} as {self:?}: {error}", path.display()));

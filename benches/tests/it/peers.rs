@@ -1,8 +1,8 @@
 //! What the peers print is read rightly, and the table says who is short of what.
 
 use pricket_benches::peers::{
-    FlashAttention, Measured, Python, Start, Task, batched_rate, bench_rate, bytes_in, driver_rate,
-    pricket_rate, wanted,
+    Measured, Python, Start, Task, batched_rate, bench_rate, bytes_in, driver_rate, pricket_rate,
+    wanted,
 };
 
 fn task(name: &str) -> Task {
