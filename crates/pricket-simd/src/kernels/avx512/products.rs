@@ -100,31 +100,35 @@ fn blocks<
             for (cut, sums) in cuts.0.iter().zip(&mut sums).filter(|(cut, _)| !cut.is_empty()) {
                 let lines = panel.lines.get(cut.start * panel.group_lines..).unwrap_or_default();
                 let groups = lines.chunks_exact(panel.group_lines).take(cut.len());
+                let slab_lines = (end - start) * unit_lines;
                 // From what is opened now to what is opened next of these groups, or of those that
                 // follow at the same place.
                 let ahead = if end < units {
-                    (end - start) * unit_lines
+                    slab_lines
                 } else {
                     cuts.groups() * panel.group_lines - start * unit_lines
                 };
-                let (mut coming, mut share) = ([ptr::null(); TRIO], 0);
+                let mut coming = [ptr::null(); TRIO];
+                // How many lines of a group each quad asks for with each run.
+                let share = slab_lines.div_ceil(used.max(1) * runs.len());
                 for ((lines, slab), coming) in groups.zip(&mut slab).zip(&mut coming) {
                     let lines = lines.get(start * unit_lines..end * unit_lines).unwrap_or_default();
                     open(lines, slab);
                     *coming = lines.as_ptr().wrapping_add(ahead);
-                    share = lines.len().div_ceil(used * runs.len());
                 }
                 for (index, sums) in sums.iter_mut().take(used).enumerate() {
                     let quad = first + index;
                     let tile = quad / (TILE / QUAD) * tiles.per_tile;
                     let tile = tiles.runs.get(tile + runs.start..tile + runs.end);
+                    // With many quads the first few ask for all.
+                    let asked = index * share * runs.len();
                     let work = Work {
                         slab: &slab,
                         runs: tile.unwrap_or_default(),
                         per_tile: tiles.per_tile,
                         first: quad % (TILE / QUAD) * QUAD,
-                        coming: coming.map(|line| line.wrapping_add(index * share * runs.len())),
-                        share,
+                        coming: coming.map(|line| line.wrapping_add(asked)),
+                        share: if asked < slab_lines { share } else { 0 },
                     };
                     if cut.len() == TRIO {
                         add_slab::<ZERO, HALVES, OFFSETS, TRIO>(&work, sums);
