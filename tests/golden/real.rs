@@ -70,6 +70,13 @@ fn smollm2_on_our_kernels_agrees() {
     greedy_tokens_agree(best.unwrap(), 3);
 }
 
+/// Keys and values of eight bits: their rounding is measured with that of the activations.
+#[test]
+fn smollm2_with_keys_and_values_of_eight_bits_agrees() {
+    let best = Variant::ours(KvFormat::Q8, &[2]).into_iter().next_back();
+    greedy_tokens_agree(best.unwrap(), 3);
+}
+
 /// All levels give the same bits on the tiny checkpoints (`tiny`), whose weights are floats, and on
 /// a synthetic model in `Q4_0` (the tests of the benches); here one prompt holds the plainest level
 /// against the reference, with keys and values in singles.

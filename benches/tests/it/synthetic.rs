@@ -51,8 +51,8 @@ fn prompt(path: &Path, options: &OpenOptions, size: usize) -> Vec<f32> {
 }
 
 /// Heads of 128, which are written to a cache of halves in two rounds, over quantised weights, past
-/// a chunk of attention: halves differ from singles by their rounding and no more, and neither the
-/// level nor the threads nor the pieces change a bit.
+/// a chunk of attention: halves and eight bits differ from singles by their rounding and no more,
+/// and neither the level nor the threads nor the pieces change a bit.
 #[test]
 fn wide_heads_of_quantised_weights_give_the_same_bits_every_way() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,7 +62,7 @@ fn wide_heads_of_quantised_weights_give_the_same_bits_every_way() {
     (shape.heads, shape.kv_heads) = (2, 1);
     shape.write(&path).unwrap();
     let mut rows = Vec::new();
-    for kv in [KvFormat::F32, KvFormat::F16] {
+    for kv in [KvFormat::F32, KvFormat::F16, KvFormat::Q8] {
         let way = |level: Level, threads: usize| {
             let mut options = OpenOptions { threads: Some(threads), ..OpenOptions::default() };
             (options.level, options.kv) = (Some(level), kv);
@@ -79,8 +79,9 @@ fn wide_heads_of_quantised_weights_give_the_same_bits_every_way() {
     }
     let furthest =
         |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    let off = furthest(&rows[0], &rows[1]);
+    let (off, off_of_bytes) = (furthest(&rows[0], &rows[1]), furthest(&rows[0], &rows[2]));
     let largest = furthest(&rows[0], &vec![0.0; rows[0].len()]);
     assert!(rows.iter().flatten().all(|logit| logit.is_finite()));
     assert!(off > 0.0 && off < 0.02 * largest, "off by {off} of {largest}");
+    assert!(off_of_bytes > off && off_of_bytes < 0.1 * largest, "{off_of_bytes} of {largest}");
 }

@@ -1,10 +1,10 @@
 //! From files to something that runs: an engine, or a bare forward pass.
 
 use pricket::engine::{Engine, EngineOptions, TemplateOrigin};
-use pricket::models::{self, Backend, OpenOptions, Opened};
+use pricket::models::{self, Backend, KvFormat, OpenOptions, Opened};
 use pricket::tokenizer::ChatTemplate;
 
-use crate::config::{BACKEND, CONTEXT, Config, MEMORY, TEMPLATE, THREADS};
+use crate::config::{BACKEND, CONTEXT, Config, KV, MEMORY, TEMPLATE, THREADS};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::progress::ProgressDisplay;
@@ -80,8 +80,15 @@ pub(crate) fn options(config: &Config) -> OpenOptions {
         Some("candle-f32") => Backend::CandleF32,
         _ => Backend::Cpu,
     };
+    let kv = match config.text(&KV) {
+        Some("f32") => KvFormat::F32,
+        Some("f16") => KvFormat::F16,
+        Some("q8_0") => KvFormat::Q8,
+        _ => KvFormat::Auto,
+    };
     OpenOptions {
         backend,
+        kv,
         threads: config.count(&THREADS),
         memory: config.size(&MEMORY),
         ..OpenOptions::default()

@@ -230,5 +230,5 @@ fn kv_bytes_per_token(
 ) -> Option<u64> {
     const KEY_AND_VALUE: u64 = 2;
     let values = layers?.checked_mul(kv_heads?)?.checked_mul(head_dim?)?;
-    values.checked_mul(KEY_AND_VALUE * KvFormat::Auto.resolved(of_floats).number_bytes())
+    Some(KvFormat::Auto.resolved(of_floats).bytes(values.checked_mul(KEY_AND_VALUE)?))
 }

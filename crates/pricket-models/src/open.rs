@@ -165,7 +165,7 @@ fn decoder(
     let b = &weights.blueprint;
     spec.parameters = weights.parameters();
     spec.weight_bytes = weights.bytes();
-    spec.kv_bytes_per_token = 2 * (b.layers * b.kv_width()) as u64 * kv.number_bytes();
+    spec.kv_bytes_per_token = kv.bytes(2 * (b.layers * b.kv_width()) as u64);
     let decoder = Decoder::new(weights, spec, kv, threads)?;
     tracing::debug!(level = %decoder.kernels().level(), threads, "model loaded");
     Ok(decoder)

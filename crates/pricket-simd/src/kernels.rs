@@ -30,7 +30,7 @@ use half::f16;
 
 use crate::activations::{Run, TILE, Tiles};
 use crate::matmul::Product;
-use crate::ops::{Attended, AttentionSpace, AttentionTile, RopePairing};
+use crate::ops::{Attended, AttentionSpace, AttentionTile, KvLine, RopePairing};
 use crate::packed::{Line, Panel};
 use crate::{Level, SimdError};
 
@@ -64,6 +64,8 @@ pub(crate) struct Table {
         fn(&AttentionTile<'_, f16>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
     pub(crate) attend_f32:
         fn(&AttentionTile<'_, f32>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
+    pub(crate) attend_lines:
+        fn(&AttentionTile<'_, KvLine>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
     pub(crate) merge_attended: fn(&mut Attended<'_>, &Attended<'_>, usize),
 }
 

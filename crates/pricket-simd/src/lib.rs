@@ -38,7 +38,8 @@ pub use level::Level;
 pub use logits::{Candidate, Penalties, WEIGHT_BLOCK, nucleus_len};
 pub use matmul::matmul;
 pub use ops::{
-    ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement, RopePairing,
+    ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement, KvLine,
+    RopePairing, kv_lines, write_key_lines, write_value_lines,
 };
 pub use packed::{GROUP_ROWS, PackedMatrix, Packer, PackerPiece, packed_bytes};
 pub use pool::{Ahead, Job, Lookahead, Pool, default_threads};

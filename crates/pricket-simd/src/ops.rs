@@ -13,9 +13,13 @@ pub(crate) mod weights;
 use half::f16;
 
 pub use attention::{
-    ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement,
+    ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, KEY_BLOCK, KvElement, KvLine,
+    kv_lines, write_key_lines, write_value_lines,
 };
-pub(crate) use attention::{Merged, Steps, attend, merge, merge_rows, soften_row};
+pub(crate) use attention::{
+    Chunk, Merged, Rows, Steps, attend_opened, attend_strip, each_chunk, merge, merge_rows,
+    open_lines, soften_row,
+};
 pub use rotation::RopePairing;
 
 use crate::{Kernels, SimdError};

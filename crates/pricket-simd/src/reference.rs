@@ -84,11 +84,19 @@ pub fn rope(head: &mut [f64], cos: &[f64], sin: &[f64], pairing: RopePairing) {
     }
 }
 
-/// Attention of one query over `keys.len()` positions.
-pub fn attend(query: &[f64], keys: &[Vec<f64>], values: &[Vec<f64>], scale: f64) -> Vec<f64> {
-    let scores: Vec<f64> = keys.iter().map(|key| dot(query, key) * scale).collect();
+/// Attention of one query over `keys.len()` positions; with a soft-cap, a score counts as
+/// `cap * tanh(score / cap)`.
+pub fn attend(
+    query: &[f64],
+    keys: &[Vec<f64>],
+    values: &[Vec<f64>],
+    scale: f64,
+    softcap: Option<f64>,
+) -> Vec<f64> {
+    let capped = |score: f64| softcap.map_or(score, |cap| cap * (score / cap).tanh());
+    let scores: Vec<f64> = keys.iter().map(|key| capped(dot(query, key) * scale)).collect();
     let weights = softmax(&scores);
-    let mut out = vec![0.0; query.len()];
+    let mut out = vec![0.0; values.first().map_or(0, Vec::len)];
     for (weight, value) in weights.iter().zip(values) {
         for (out, value) in out.iter_mut().zip(value) {
             *out += weight * value;

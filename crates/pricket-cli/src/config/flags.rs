@@ -56,7 +56,8 @@ impl Group for Finding {
 }
 
 impl Group for Measuring {
-    const SETTINGS: &'static [Setting] = &[table::THREADS, table::BACKEND, table::MEMORY];
+    const SETTINGS: &'static [Setting] =
+        &[table::THREADS, table::BACKEND, table::KV, table::MEMORY];
 }
 
 impl Group for Answering {
@@ -65,6 +66,7 @@ impl Group for Answering {
         table::CONTEXT,
         table::THREADS,
         table::BACKEND,
+        table::KV,
         table::MEMORY,
         table::SYSTEM,
         table::TEMPLATE,

@@ -177,6 +177,17 @@ pub(crate) const MEMORY: Setting =
         .variables(&["PRICKET_MEMORY"])
         .flag("memory", "SIZE");
 
+pub(crate) const KV: Setting = Setting::new(
+    "model.kv",
+    Kind::Choice(&["auto", "f32", "f16", "q8_0"]),
+    "How keys and values are kept: auto is f16 beside quantised weights and f32 beside floats; \
+     q8_0 takes half the memory of f16",
+)
+.example("\"q8_0\"")
+.unset(Unset::Text("auto"))
+.variables(&["PRICKET_KV"])
+.flag("kv", "FORMAT");
+
 pub(crate) const OFFLINE: Setting = Setting::new(
     "hub.offline",
     Kind::Switch,
@@ -265,7 +276,7 @@ pub(crate) const LOG_FILTER: Setting =
         .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 29] = [
+pub(crate) static TABLE: [Setting; 30] = [
     TEMPERATURE,
     TOP_K,
     TOP_P,
@@ -283,6 +294,7 @@ pub(crate) static TABLE: [Setting; 29] = [
     CONTEXT,
     THREADS,
     BACKEND,
+    KV,
     MEMORY,
     OFFLINE,
     MODELS,

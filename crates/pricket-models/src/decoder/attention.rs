@@ -66,7 +66,7 @@ impl HeadSpace {
         // A token's rows attend together, however many they are.
         let rows = TILE_ROWS_MAX.max(PIECE_ROWS_MAX).max(b.heads / b.kv_heads);
         Self {
-            space: AttentionSpace::with_width(b.head_dim),
+            space: AttentionSpace::with_widths(b.head_dim, b.head_dim),
             queries: Vec::with_capacity(rows * b.head_dim),
             visible: Vec::with_capacity(rows),
             state: RowStates::with_capacity(rows, b.head_dim),
@@ -100,14 +100,27 @@ impl HeadSpace {
         let (width, scale) = (b.head_dim, b.attention_scale());
         let (queries, visible) = (&self.queries[..], &self.visible[..]);
         let mut state = self.state.attended();
+        let rows = AttentionTile::<f32> {
+            queries,
+            width,
+            value_width: width,
+            visible,
+            window: None,
+            keys: &[],
+            values: &[],
+            scale,
+            softcap: None,
+        };
+        let (space, state) = (&mut self.space, &mut state);
         match kv.head(slot, kv_head) {
             (HeadView::F16(keys), HeadView::F16(values)) => {
-                let tile = AttentionTile { queries, width, visible, keys, values, scale };
-                kernels.attend(&tile, span, &mut self.space, &mut state)?;
+                kernels.attend(&rows.over(keys, values), span, space, state)?;
             }
             (HeadView::F32(keys), HeadView::F32(values)) => {
-                let tile = AttentionTile { queries, width, visible, keys, values, scale };
-                kernels.attend(&tile, span, &mut self.space, &mut state)?;
+                kernels.attend(&rows.over(keys, values), span, space, state)?;
+            }
+            (HeadView::Q8(keys), HeadView::Q8(values)) => {
+                kernels.attend(&rows.over(keys, values), span, space, state)?;
             }
             _ => return Err(ModelError::CacheForeign),
         }

@@ -11,7 +11,7 @@ mod plane;
 use std::any::Any;
 use std::sync::Arc;
 
-use pricket_simd::{KEY_BLOCK, Kernels};
+use pricket_simd::{KEY_BLOCK, Kernels, kv_lines};
 
 use crate::blueprint::Blueprint;
 use crate::{KvStorage, ModelError, memory};
@@ -30,6 +30,9 @@ pub enum KvFormat {
     F32,
     /// 16-bit floats: half the memory.
     F16,
+    /// 8-bit integers, 32 of a head under a scale of their own: 8.5 bits a number. Heads must be a
+    /// multiple of 32 wide.
+    Q8,
 }
 
 #[derive(Debug)]
@@ -45,7 +48,7 @@ pub(crate) struct KvLayer {
     format: KvFormat,
     kv_heads: usize,
     head_dim: usize,
-    /// Numbers of one head: whole blocks of positions.
+    /// Elements of one head: whole blocks of positions.
     head_len: usize,
 }
 
@@ -108,6 +111,7 @@ impl CpuKv {
     /// # Errors
     /// [`ModelError::MemoryExceeded`] where the system would not give the keys and values of one
     /// full sequence. Those of several may exceed it all the same: they seldom are full at once.
+    /// [`ModelError::Unsupported`] where heads of this width cannot be kept in this format.
     pub(crate) fn new(
         blueprint: &Blueprint,
         format: KvFormat,
@@ -115,14 +119,12 @@ impl CpuKv {
         tokens_max: usize,
     ) -> Result<Self, ModelError> {
         let (kv_heads, head_dim) = (blueprint.kv_heads, blueprint.head_dim);
-        let head_len = tokens_max
-            .checked_next_multiple_of(KEY_BLOCK)
-            .and_then(|positions| positions.checked_mul(head_dim));
+        let head_len = format.head_len(head_dim, tokens_max)?;
         let plane_len = head_len.and_then(|len| len.checked_mul(kv_heads));
         let (Some(head_len), Some(plane_len)) = (head_len, plane_len) else {
             return Err(memory::exceeded(u64::MAX, 0));
         };
-        let plane_bytes = (plane_len as u64).saturating_mul(format.number_bytes());
+        let plane_bytes = (plane_len as u64).saturating_mul(format.element_bytes());
         memory::probe(plane_bytes, 2 * blueprint.layers as u64)?;
         let mut layers = Vec::new();
         for _ in 0..blueprint.layers {
@@ -186,22 +188,45 @@ impl KvFormat {
         }
     }
 
-    /// Bytes of one number.
-    pub(crate) fn number_bytes(self) -> u64 {
+    /// Bytes that so many numbers take.
+    pub(crate) fn bytes(self, numbers: u64) -> u64 {
+        match self {
+            Self::F32 => numbers.saturating_mul(4),
+            Self::Auto | Self::F16 => numbers.saturating_mul(2),
+            // 32 numbers of a byte, and two bytes of scale.
+            Self::Q8 => numbers.saturating_mul(34) / 32,
+        }
+    }
+
+    /// Bytes of what a plane is made of: a number, or a line of eight bits.
+    fn element_bytes(self) -> u64 {
         match self {
             Self::F32 => 4,
             Self::Auto | Self::F16 => 2,
+            Self::Q8 => 16,
         }
+    }
+
+    /// Elements of a head of `width` for so many positions; `None` where that cannot be counted.
+    fn head_len(self, width: usize, positions: usize) -> Result<Option<usize>, ModelError> {
+        let positions = positions.checked_next_multiple_of(KEY_BLOCK);
+        if self != Self::Q8 {
+            return Ok(positions.and_then(|positions| positions.checked_mul(width)));
+        }
+        if !width.is_multiple_of(32) {
+            return Err(ModelError::Unsupported {
+                what: format!("keys and values of eight bits for heads of width {width}"),
+                why: "32 numbers share a scale; `f16` keeps any width".to_owned(),
+            });
+        }
+        Ok(positions.and_then(|positions| kv_lines(width, positions).ok()))
     }
 }
 
 impl KvStorage for CpuKv {
     fn bytes(&self) -> u64 {
-        let per_token: u64 = self
-            .layers
-            .iter()
-            .map(|l| 2 * (l.kv_heads * l.head_dim) as u64 * l.format.number_bytes())
-            .sum();
+        let per_token: u64 =
+            self.layers.iter().map(|l| l.format.bytes(2 * (l.kv_heads * l.head_dim) as u64)).sum();
         per_token * self.touched.iter().map(|&len| len as u64).sum::<u64>()
     }
 

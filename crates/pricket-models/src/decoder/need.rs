@@ -38,12 +38,12 @@ impl Need {
         threads: usize,
     ) -> Result<Self, ModelError> {
         let of_floats = stored.of_floats();
-        let number = kv.resolved(of_floats).number_bytes();
+        let numbers = 2 * b.layers as u64 * b.kv_width() as u64;
         let norms = 4 * (2 * b.layers as u64 + 1) * b.hidden as u64;
         Ok(Self {
             weights: stored.packed_bytes()?.saturating_add(norms),
             buffers: buffers(b, of_floats, threads),
-            per_token: 2 * b.layers as u64 * b.kv_width() as u64 * number,
+            per_token: kv.resolved(of_floats).bytes(numbers),
         })
     }
 

@@ -51,3 +51,15 @@ fn a_cache_that_the_system_would_not_give_is_refused_when_it_is_made() {
         assert!(model.new_cache(2, 4096).is_ok());
     }
 }
+
+/// Heads of 16 have no 32 numbers to share a scale.
+#[test]
+fn heads_that_eight_bits_cannot_keep_are_refused_when_the_cache_is_made() {
+    let _alone = Alone::begin();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    fs::write(&path, File::llama().bytes()).unwrap();
+    let refused = opened(&path, KvFormat::Q8).new_cache(1, 16).unwrap_err();
+    assert_eq!(refused.code(), "model_unsupported");
+    assert!(refused.to_string().contains("width 16"), "{refused}");
+}

@@ -6,75 +6,29 @@
 //! token of a prompt and a token on its own, one thread and many give the same bits.
 
 mod body;
+mod elements;
 mod merge;
 mod mixing;
+mod opening;
 mod scores;
 
 use std::ops::Range;
 
-use half::f16;
-
-pub(crate) use body::{Steps, attend};
+pub(crate) use body::{Chunk, Rows, Steps, attend_strip};
+pub use elements::{KvElement, KvLine, kv_lines, write_key_lines, write_value_lines};
 pub(crate) use merge::{Merged, merge, merge_rows};
+pub(crate) use opening::{attend_opened, each_chunk, open_lines};
 pub(crate) use scores::soften_row;
 
+use crate::ops::reductions::LANES;
 use crate::{Kernels, SimdError};
 
-/// Positions that share a softmax. A chunk's keys and values, 32 KiB at a head dimension of 64 in
-/// halves, stay in the first-level cache while the rows pass over them.
+/// Positions that share a softmax. A chunk's keys, 32 KiB of singles at a head dimension of 64,
+/// stay in the first-level cache while the rows pass over them, and then its values.
 pub const ATTENTION_CHUNK: usize = 128;
 
 /// Positions whose keys are interleaved into a block.
 pub const KEY_BLOCK: usize = 16;
-
-mod sealed {
-    use super::{Attended, AttentionSpace, AttentionTile, Kernels, Range};
-
-    /// Nobody outside can name this, so nobody but [`Kernels::attend`] calls it.
-    pub trait Attending: Sized {
-        /// Runs the kernel for this element. The lengths are checked.
-        fn run(
-            kernels: &Kernels,
-            tile: &AttentionTile<'_, Self>,
-            span: Range<usize>,
-            space: &mut AttentionSpace,
-            state: &mut Attended<'_>,
-        );
-    }
-}
-
-/// What a KV cache stores: `f32` or [`half::f16`].
-pub trait KvElement:
-    Copy + Default + Send + Sync + std::fmt::Debug + 'static + sealed::Attending
-{
-}
-
-impl KvElement for f32 {}
-impl KvElement for f16 {}
-
-impl sealed::Attending for f32 {
-    fn run(
-        kernels: &Kernels,
-        tile: &AttentionTile<'_, Self>,
-        span: Range<usize>,
-        space: &mut AttentionSpace,
-        state: &mut Attended<'_>,
-    ) {
-        (kernels.table().attend_f32)(tile, span, space, state);
-    }
-}
-
-impl sealed::Attending for f16 {
-    fn run(
-        kernels: &Kernels,
-        tile: &AttentionTile<'_, Self>,
-        span: Range<usize>,
-        space: &mut AttentionSpace,
-        state: &mut Attended<'_>,
-    ) {
-        (kernels.table().attend_f16)(tile, span, space, state);
-    }
-}
 
 /// Rows of queries that attend to the same keys and values: tokens of one sequence, and those of
 /// their heads that share a key-value head.
@@ -82,23 +36,29 @@ impl sealed::Attending for f16 {
 pub struct AttentionTile<'a, K> {
     /// (rows, width)
     pub queries: &'a [f32],
-    /// The head's dimension.
+    /// How long a query and a key are: the head's dimension.
     pub width: usize,
+    /// How long a value is, usually as long as a key.
+    pub value_width: usize,
     /// To how many positions, from the first one on, each row attends: (rows).
     pub visible: &'a [usize],
+    /// How many of them, the last ones, a row sees; all where there is no window.
+    pub window: Option<usize>,
     /// The keys of all positions from the first one on: blocks of [`KEY_BLOCK`] positions, each
     /// (width, `KEY_BLOCK`). What a block holds beyond the visible positions counts for nothing.
     pub keys: &'a [K],
-    /// The values of all positions from the first one on: (positions, width).
+    /// The values of all positions from the first one on: (positions, value width).
     pub values: &'a [K],
     /// What scores are multiplied by before the softmax, usually `1 / sqrt(width)`.
     pub scale: f32,
+    /// What scales scores down smoothly: a score counts as `cap * tanh(score / cap)`.
+    pub softcap: Option<f32>,
 }
 
 /// What rows have attended to so far.
 #[derive(Debug)]
 pub struct Attended<'a> {
-    /// Sums of values, each times its weight: (rows, width).
+    /// Sums of values, each times its weight: (rows, value width).
     pub sums: &'a mut [f32],
     /// The greatest score of each row: (rows). It counts for nothing where the total is zero.
     pub peaks: &'a mut [f32],
@@ -110,40 +70,85 @@ pub struct Attended<'a> {
 /// Buffers that attention reuses from call to call.
 #[derive(Debug, Clone, Default)]
 pub struct AttentionSpace {
-    /// One chunk's sums: (rows, width).
+    /// One chunk's sums of rows side by side: (rows, value width).
     sums: Vec<f32>,
+    /// One chunk's scores, and then its weights: (rows, `ATTENTION_CHUNK`).
+    scores: Vec<body::Scores>,
+    /// One chunk's keys and values as singles.
+    keys: Vec<f32>,
+    values: Vec<f32>,
 }
 
 impl AttentionSpace {
-    /// Buffers for heads of `width`, which then never grow.
-    pub fn with_width(width: usize) -> Self {
-        Self { sums: Vec::with_capacity(width.saturating_mul(body::ROWS_MAX)) }
+    /// Buffers for keys and values of these widths, which then never grow.
+    pub fn with_widths(keys: usize, values: usize) -> Self {
+        let mut space = Self::default();
+        let room = |width: usize| width.saturating_mul(ATTENTION_CHUNK).saturating_add(LANES);
+        space.keys.reserve_exact(room(keys));
+        space.values.reserve_exact(room(values));
+        space.fit(values);
+        space
+    }
+
+    fn fit(&mut self, value_width: usize) {
+        self.sums.resize(value_width.saturating_mul(body::ROWS_MAX), 0.0);
+        self.scores.resize(body::SCORE_ROWS, body::Scores([0.0; ATTENTION_CHUNK]));
     }
 }
 
-impl<K> AttentionTile<'_, K> {
+impl<'a, K: KvElement> AttentionTile<'a, K> {
     /// Rows of queries.
     pub fn rows(&self) -> usize {
         self.visible.len()
     }
 
+    /// The same rows over another cache.
+    pub fn over<'b, C>(self, keys: &'b [C], values: &'b [C]) -> AttentionTile<'b, C>
+    where
+        'a: 'b,
+    {
+        let Self { queries, width, value_width, visible, window, scale, softcap, .. } = self;
+        AttentionTile { queries, width, value_width, visible, window, keys, values, scale, softcap }
+    }
+
+    /// The rows, for positions below `end`.
+    fn rows_of(&self, end: usize) -> Rows<'a> {
+        let Self { queries, width, value_width, visible, window, softcap, scale, .. } = *self;
+        Rows { queries, width, value_width, visible, window, softcap, scale, end }
+    }
+
+    /// Some positions, from the start of a block on.
+    fn chunk(&self, start: usize, positions: usize) -> Chunk<'a, K> {
+        let [keys, values] = K::LENGTHS;
+        let part = |all: &'a [K], length: fn(usize, usize) -> Option<usize>, width| {
+            let range = length(width, start)?..length(width, start + positions)?;
+            all.get(range)
+        };
+        let keys = part(self.keys, keys, self.width).unwrap_or_default();
+        let values = part(self.values, values, self.value_width).unwrap_or_default();
+        Chunk { start, positions, keys, values }
+    }
+
     /// Checks every length against the shapes, for positions below `end`.
     fn check(&self, end: usize, state: &Attended<'_>) -> Result<(), SimdError> {
-        let (rows, width) = (self.rows(), self.width);
-        if rows == 0 || width == 0 {
+        let (rows, width) = (self.rows(), self.width.max(self.value_width));
+        if rows == 0 || self.width == 0 || self.value_width == 0 || self.window == Some(0) {
             return Err(SimdError::Empty { what: "attention" });
         }
+        elements::check_width(self.width, K::WIDTH_UNIT)?;
+        elements::check_width(self.value_width, K::WIDTH_UNIT)?;
         let overflow = || SimdError::SizeOverflow { rows: rows.max(end), cols: width };
-        let queries = rows.checked_mul(width).ok_or_else(overflow)?;
+        let queries = rows.checked_mul(self.width).ok_or_else(overflow)?;
+        let sums = rows.checked_mul(self.value_width).ok_or_else(overflow)?;
         SimdError::check_len("the queries", queries, self.queries.len())?;
-        SimdError::check_len("the sums", queries, state.sums.len())?;
+        SimdError::check_len("the sums", sums, state.sums.len())?;
         SimdError::check_len("the peaks", rows, state.peaks.len())?;
         SimdError::check_len("the totals", rows, state.totals.len())?;
         let seen = end.min(self.visible.iter().copied().max().unwrap_or(0));
-        let block = width.checked_mul(KEY_BLOCK).ok_or_else(overflow)?;
-        let keys = seen.div_ceil(KEY_BLOCK).checked_mul(block).ok_or_else(overflow)?;
+        let [keys, values] = K::LENGTHS;
+        let keys = keys(self.width, seen).ok_or_else(overflow)?;
         SimdError::check_room("the keys", keys, self.keys.len())?;
-        let values = seen.checked_mul(width).ok_or_else(overflow)?;
+        let values = values(self.value_width, seen).ok_or_else(overflow)?;
         SimdError::check_room("the values", values, self.values.len())
     }
 }
@@ -169,6 +174,7 @@ impl Kernels {
                 want: "a multiple of ATTENTION_CHUNK",
             });
         }
+        space.fit(tile.value_width);
         K::run(self, tile, span, space, state);
         Ok(())
     }

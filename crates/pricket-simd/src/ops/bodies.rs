@@ -31,6 +31,7 @@ macro_rules! table {
                 widen: wrappers::widen,
                 attend_f16: wrappers::attend_f16,
                 attend_f32: wrappers::attend_f32,
+                attend_lines: wrappers::attend_lines,
                 merge_attended: wrappers::merge_attended,
             }
         }
@@ -44,8 +45,9 @@ macro_rules! table {
             use super::{FEW_ROWS, WIDE_ROWS, narrow16, open16, registers, widen16};
             use $crate::ops::registers::Lanes as _;
             use $crate::ops::{
-                Attended, AttentionSpace, AttentionTile, Merged, RopePairing, Steps, attend, merge,
-                merge_rows, reductions, rotation, soften_row, transforms, weights,
+                Attended, AttentionSpace, AttentionTile, Chunk, KvLine, Merged, RopePairing, Rows,
+                Steps, attend_opened, attend_strip, each_chunk, merge, merge_rows, open_lines,
+                reductions, rotation, soften_row, transforms, weights,
             };
 
             $crate::ops::bodies::wrappers! { [$($features)?]
@@ -95,14 +97,26 @@ macro_rules! table {
                     space: &mut AttentionSpace,
                     state: &mut Attended<'_>
                 ) {
+                    // One group of rows reads each number once: opening it first gains nothing.
+                    if tile.rows() > WIDE_ROWS.0 {
+                        attend_opened(tile, &span, space, state, strip, |chunk, keys, values| {
+                            let keys = keys.get_mut(..chunk.keys().len()).unwrap_or_default();
+                            transforms::widen(chunk.keys(), keys, |bits| widen16(bits));
+                            let values = values.0.get_mut(..chunk.values().len());
+                            let values = values.unwrap_or_default();
+                            transforms::widen(chunk.values(), values, |bits| widen16(bits));
+                        });
+                        return;
+                    }
                     let open = |halves: &[f16; 16]| {
                         let bits: &[u16] = halves.reinterpret_cast();
                         open16(bits.first_chunk().unwrap_or(&[0; 16]))
                     };
-                    attend::<
+                    let (lanes, steps) = (registers(), steps());
+                    each_chunk(tile, &span, |rows, range, chunk| attend_strip::<
                         { WIDE_ROWS.0 }, { WIDE_ROWS.1 }, { WIDE_ROWS.2 },
                         { FEW_ROWS.0 }, { FEW_ROWS.1 }, { FEW_ROWS.2 }, _, _
-                    >(&registers(), tile, span, space, state, steps(), open);
+                    >(&lanes, rows, range, &chunk, space, state, steps, open));
                 }
                 fn attend_f32(
                     tile: &AttentionTile<'_, f32>,
@@ -110,11 +124,33 @@ macro_rules! table {
                     space: &mut AttentionSpace,
                     state: &mut Attended<'_>
                 ) {
-                    let lanes = registers();
-                    attend::<
+                    each_chunk(tile, &span, |rows, range, chunk| {
+                        strip(rows, range, &chunk, space, state);
+                    });
+                }
+                fn attend_lines(
+                    tile: &AttentionTile<'_, KvLine>,
+                    span: Range<usize>,
+                    space: &mut AttentionSpace,
+                    state: &mut Attended<'_>
+                ) {
+                    attend_opened(tile, &span, space, state, strip, |chunk, keys, values| {
+                        open_lines(chunk, keys, values);
+                    });
+                }
+                #[inline(never)]
+                fn strip(
+                    rows: &Rows<'_>,
+                    range: Range<usize>,
+                    chunk: &Chunk<'_, f32>,
+                    space: &mut AttentionSpace,
+                    state: &mut Attended<'_>
+                ) {
+                    let (lanes, steps) = (registers(), steps());
+                    attend_strip::<
                         { WIDE_ROWS.0 }, { WIDE_ROWS.1 }, { WIDE_ROWS.2 },
                         { FEW_ROWS.0 }, { FEW_ROWS.1 }, { FEW_ROWS.2 }, _, _
-                    >(&lanes, tile, span, space, state, steps(), |values| lanes.load(values));
+                    >(&lanes, rows, range, chunk, space, state, steps, |values| lanes.load(values));
                 }
                 #[inline]
                 fn steps() -> Steps {
@@ -123,8 +159,12 @@ macro_rules! table {
                 // Calls of their own: with the constants of an exponential among them, the sums of
                 // the loops around would not fit the registers.
                 #[inline(never)]
-                fn soften(row: &mut [f32], own: usize) -> (f32, f32) {
-                    soften_row(row, own)
+                fn soften(
+                    row: &mut [f32],
+                    own: (usize, usize),
+                    softcap: Option<f32>
+                ) -> (f32, f32) {
+                    soften_row(row, own, softcap)
                 }
                 #[inline(never)]
                 fn merge_row(row: Merged<'_>, more: (&[f32], f32, f32)) {

@@ -60,7 +60,7 @@ fn count(kernels: &Kernels, format: Format) -> usize {
     let mut out = vec![0.0f32; 20 * rows];
     let mut head = vec![1.0f32; cols];
     let cache = vec![f16::ONE; 32 * cols];
-    let mut space = AttentionSpace::with_width(cols);
+    let mut space = AttentionSpace::with_widths(cols, cols);
     let mut attended = vec![0.0f32; cols];
     let mut best = Vec::with_capacity(40);
     let mut part = vec![0.0f32; cols];
@@ -83,10 +83,13 @@ fn count(kernels: &Kernels, format: Format) -> usize {
         let tile = AttentionTile {
             queries: &head,
             width: cols,
+            value_width: cols,
             visible: &[20],
+            window: None,
             keys: &cache,
             values: &cache,
             scale: 0.1,
+            softcap: None,
         };
         let (sums, peaks, totals) = (&mut attended[..], &mut [0.0][..], &mut [0.0][..]);
         let mut state = Attended { sums, peaks, totals };

@@ -5,7 +5,8 @@ use std::ops::Range;
 use half::f16;
 use pricket_simd::{
     ATTENTION_CHUNK, ActKind, Activations, Attended, AttentionSpace, AttentionTile, Format,
-    Kernels, PackedMatrix, Packer, RopePairing, SimdError, dequantize_row, matmul,
+    Kernels, KvLine, PackedMatrix, Packer, RopePairing, SimdError, dequantize_row, kv_lines,
+    matmul, write_key_lines, write_value_lines,
 };
 use proptest::prelude::*;
 
@@ -48,10 +49,13 @@ fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
     let good = AttentionTile {
         queries: &queries,
         width: 4,
+        value_width: 4,
         visible: &[3, 4],
+        window: None,
         keys: &cache,
         values: &cache,
         scale: 1.0,
+        softcap: None,
     };
     let lengths = [
         AttentionTile { queries: &queries[..7], ..good },
@@ -82,6 +86,10 @@ fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
     }
     let empty = AttentionTile { queries: &[], visible: &[], ..good };
     assert!(matches!(run(&empty, 0..4, [0, 0, 0]), Err(SimdError::Empty { .. })));
+    let blind = AttentionTile { window: Some(0), ..good };
+    assert!(matches!(run(&blind, 0..4, [8, 2, 2]), Err(SimdError::Empty { .. })));
+    let wordless = AttentionTile { value_width: 0, ..good };
+    assert!(matches!(run(&wordless, 0..4, [8, 2, 2]), Err(SimdError::Empty { .. })));
     let inside = run(&good, ATTENTION_CHUNK - 1..ATTENTION_CHUNK, [8, 2, 2]);
     assert!(matches!(inside, Err(SimdError::ShapeUnsupported { .. })));
     let nothing = k.finish_attended(
@@ -90,7 +98,45 @@ fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
     );
     assert!(matches!(nothing, Err(SimdError::Empty { .. })), "a row that attended to nothing");
     let far = AttentionTile { visible: &[usize::MAX; 2], width: usize::MAX, ..good };
+    let wide = AttentionTile { value_width: 8, ..good };
+    assert!(run(&wide, 0..4, [8, 2, 2]).is_err());
     assert!(run(&far, 0..usize::MAX, [8, 2, 2]).is_err());
+}
+
+#[test]
+fn a_cache_of_eight_bits_refuses_what_it_cannot_hold() {
+    assert_eq!(kv_lines(64, 17).unwrap(), 2 * 2 * 34);
+    assert!(matches!(kv_lines(48, 1), Err(SimdError::ShapeUnsupported { found: 48, .. })));
+    assert!(matches!(kv_lines(1 << 62, 1 << 62), Err(SimdError::SizeOverflow { .. })));
+    let mut lines = vec![[1i8; 16]; kv_lines(32, 16).unwrap()];
+    for (position, width) in [(16, 32), (0, 64), (0, 31), (usize::MAX, 32)] {
+        let numbers = vec![1.0; width];
+        assert!(write_key_lines(&mut lines, position, &numbers).is_err());
+        assert!(write_value_lines(&mut lines, position, &numbers).is_err());
+    }
+    assert!(lines.iter().all(|line| *line == [1; 16]), "a refused operation writes nothing");
+    let queries = [1.0; 32];
+    let good = AttentionTile {
+        queries: &queries,
+        width: 32,
+        value_width: 32,
+        visible: &[16],
+        window: None,
+        keys: &lines,
+        values: &lines,
+        scale: 1.0,
+        softcap: None,
+    };
+    let run = |tile: &AttentionTile<'_, KvLine>| {
+        let (sums, peaks, totals) = (&mut [0.0; 32][..], &mut [0.0][..], &mut [0.0][..]);
+        let mut state = Attended { sums: &mut sums[..tile.value_width], peaks, totals };
+        kernels().attend(tile, 0..32, &mut AttentionSpace::default(), &mut state)
+    };
+    run(&good).unwrap();
+    assert!(run(&AttentionTile { visible: &[17], ..good }).is_err());
+    assert!(run(&AttentionTile { keys: &lines[1..], ..good }).is_err());
+    assert!(run(&AttentionTile { width: 16, queries: &queries[..16], ..good }).is_err());
+    assert!(run(&AttentionTile { value_width: 16, ..good }).is_err());
 }
 
 #[test]

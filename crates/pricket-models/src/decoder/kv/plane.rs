@@ -2,7 +2,7 @@
 
 use half::f16;
 use half::slice::HalfBitsSliceExt;
-use pricket_simd::{KEY_BLOCK, Kernels};
+use pricket_simd::{KEY_BLOCK, Kernels, KvLine, write_key_lines, write_value_lines};
 
 use super::KvFormat;
 use crate::{ModelError, memory};
@@ -10,11 +10,13 @@ use crate::{ModelError, memory};
 /// Values of a key that are narrowed at once.
 const NARROWED: usize = 64;
 
-/// One of keys or values of one slot: (kv heads, positions, head dim), keys in blocks.
+/// One of keys or values of one slot: (kv heads, positions, head dim), keys in blocks. Where a head
+/// begins, in elements, is the caller's to know.
 #[derive(Debug)]
 pub(super) enum Plane {
     F16(Vec<u16>),
     F32(Vec<f32>),
+    Q8(Vec<KvLine>),
 }
 
 /// What attention reads: one head.
@@ -22,18 +24,20 @@ pub(super) enum Plane {
 pub(crate) enum HeadView<'a> {
     F16(&'a [f16]),
     F32(&'a [f32]),
+    Q8(&'a [KvLine]),
 }
 
 impl Plane {
-    /// `len` zeros, none of which takes memory before it is written.
+    /// `len` elements of zero, none of which takes memory before it is written.
     ///
     /// # Errors
     /// [`ModelError::MemoryExceeded`] where the system does not give so much.
     pub(super) fn new(format: KvFormat, len: usize) -> Result<Self, ModelError> {
-        memory::probe((len as u64).saturating_mul(format.number_bytes()), 1)?;
+        memory::probe((len as u64).saturating_mul(format.element_bytes()), 1)?;
         Ok(match format {
             KvFormat::F32 => Self::F32(vec![0.0; len]),
             KvFormat::Auto | KvFormat::F16 => Self::F16(vec![0; len]),
+            KvFormat::Q8 => Self::Q8(vec![[0; 16]; len]),
         })
     }
 
@@ -57,6 +61,9 @@ impl Plane {
                 if let Some(out) = floats.get_mut(at..end) {
                     out.copy_from_slice(values);
                 }
+            }
+            Self::Q8(lines) => {
+                write_value_lines(lines.get_mut(head..).unwrap_or(&mut []), position, values)?;
             }
         }
         Ok(())
@@ -90,6 +97,9 @@ impl Plane {
                     *place = *value;
                 }
             }
+            Self::Q8(lines) => {
+                write_key_lines(lines.get_mut(head..).unwrap_or(&mut []), position, values)?;
+            }
         }
         Ok(())
     }
@@ -100,6 +110,7 @@ impl Plane {
                 HeadView::F16(bits.get(at..at + len).unwrap_or(&[]).reinterpret_cast())
             }
             Self::F32(floats) => HeadView::F32(floats.get(at..at + len).unwrap_or(&[])),
+            Self::Q8(lines) => HeadView::Q8(lines.get(at..at + len).unwrap_or(&[])),
         }
     }
 }

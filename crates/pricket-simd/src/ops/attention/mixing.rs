@@ -1,17 +1,21 @@
 //! The weighted sums of a chunk's values.
 #![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
 
+use std::ops::Range;
+
 use super::ATTENTION_CHUNK;
-use super::body::Scores;
+use super::body::{Own, Scores};
 use crate::ops::reductions::{LANES, padded};
 use crate::ops::registers::Lanes;
 
 /// What the weighted sums are made of.
 pub(super) struct Values<'a, const ROWS: usize, K> {
     /// Of each row and position.
-    pub(super) weights: &'a Scores,
-    /// How many positions, from the first one on, each row sees.
-    pub(super) owns: [usize; ROWS],
+    pub(super) weights: &'a [Scores],
+    /// Which positions each row sees.
+    pub(super) owns: [Own; ROWS],
+    /// Which positions any of them sees.
+    pub(super) hull: Own,
     /// (positions, width)
     pub(super) rows: &'a [K],
     pub(super) width: usize,
@@ -46,10 +50,50 @@ fn mix_columns<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: La
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     let mut acc = [[lanes.zero(); VECTORS]; ROWS];
-    let shared = values.owns.iter().copied().min().unwrap_or(0).min(ATTENTION_CHUNK);
-    let (seen_by_all, rest) =
-        values.rows.split_at_checked(shared * values.width).unwrap_or((values.rows, &[]));
-    let open = |value: &[K]| {
+    let (start, end) = values.hull;
+    let from = values.owns.iter().map(|own| own.0).max().unwrap_or(end).clamp(start, end);
+    let to = values.owns.iter().map(|own| own.1).min().unwrap_or(0).clamp(from, end);
+    let (before, by_all, behind) = (start..from, from..to, to..end);
+    acc = mix_some::<ROWS, VECTORS, false, K, L>(lanes, acc, values, column, before, open);
+    acc = mix_some::<ROWS, VECTORS, true, K, L>(lanes, acc, values, column, by_all, open);
+    acc = mix_some::<ROWS, VECTORS, false, K, L>(lanes, acc, values, column, behind, open);
+    // Out of the registers first: a loop over rows of unknown places would keep the sums in memory.
+    let mut stored = [[[0.0; LANES]; VECTORS]; ROWS];
+    for r in 0..ROWS {
+        for v in 0..VECTORS {
+            stored[r][v] = lanes.store(acc[r][v]);
+        }
+    }
+    for (row, stored) in sums.chunks_exact_mut(values.width).zip(&stored) {
+        let places = row.get_mut(column..).unwrap_or_default();
+        for (place, value) in places.iter_mut().zip(stored.as_flattened()) {
+            *place = *value;
+        }
+    }
+}
+
+/// Adds some positions' values. `ALL` says that every row sees all of them: a weight of zero is not
+/// enough where a value is infinite, because a row takes nothing of what it does not see.
+#[inline(always)]
+fn mix_some<
+    const ROWS: usize,
+    const VECTORS: usize,
+    const ALL: bool,
+    K: Copy + Default,
+    L: Lanes,
+>(
+    lanes: &L,
+    mut acc: [[L::V; VECTORS]; ROWS],
+    values: &Values<'_, ROWS, K>,
+    column: usize,
+    positions: Range<usize>,
+    open: impl Fn(&[K; LANES]) -> L::V + Copy,
+) -> [[L::V; VECTORS]; ROWS] {
+    let width = values.width;
+    let Some(weights) = values.weights.first_chunk::<ROWS>() else { return acc };
+    let rows = values.rows.get(positions.start * width..).unwrap_or_default();
+    let rows = rows.chunks_exact(width).take(ATTENTION_CHUNK);
+    for (position, value) in positions.zip(rows) {
         let (lines, tail) = value.get(column..).unwrap_or_default().as_chunks::<LANES>();
         let mut opened = [lanes.zero(); VECTORS];
         match lines.first_chunk::<VECTORS>() {
@@ -60,46 +104,15 @@ fn mix_columns<const ROWS: usize, const VECTORS: usize, K: Copy + Default, L: La
             }
             None => opened = [open(&padded(tail)); VECTORS],
         }
-        opened
-    };
-    let seen_by_all = seen_by_all.chunks_exact(values.width).take(ATTENTION_CHUNK);
-    for (position, value) in seen_by_all.enumerate() {
-        let opened = open(value);
-        for (acc, weights) in acc.iter_mut().zip(values.weights) {
-            add_value(lanes, acc, weights[position], opened);
-        }
-    }
-    // A weight of zero is not enough where a value is infinite: a row takes nothing of what it does
-    // not see.
-    let rest = rest.chunks_exact(values.width).take(ATTENTION_CHUNK - shared);
-    for (position, value) in (shared..).zip(rest) {
-        let opened = open(value);
-        for ((acc, weights), own) in acc.iter_mut().zip(values.weights).zip(values.owns) {
-            if position < own {
-                add_value(lanes, acc, weights[position], opened);
+        for r in 0..ROWS {
+            let own = values.owns[r];
+            if ALL || (own.0 <= position && position < own.1) {
+                let weight = lanes.splat(weights[r].0[position % ATTENTION_CHUNK]);
+                for v in 0..VECTORS {
+                    acc[r][v] = lanes.fma(weight, opened[v], acc[r][v]);
+                }
             }
         }
     }
-    for (row, acc) in sums.chunks_exact_mut(values.width).zip(acc) {
-        let places = row.get_mut(column..).unwrap_or_default();
-        for (places, sum) in places.chunks_mut(LANES).zip(acc) {
-            for (place, value) in places.iter_mut().zip(lanes.store(sum)) {
-                *place = value;
-            }
-        }
-    }
-}
-
-/// Adds a weight times a position's values to a row's sums.
-#[inline(always)]
-fn add_value<const VECTORS: usize, L: Lanes>(
-    lanes: &L,
-    sums: &mut [L::V; VECTORS],
-    weight: f32,
-    values: [L::V; VECTORS],
-) {
-    let weight = lanes.splat(weight);
-    for (sum, value) in sums.iter_mut().zip(values) {
-        *sum = lanes.fma(weight, value, *sum);
-    }
+    acc
 }

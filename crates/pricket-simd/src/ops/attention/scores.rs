@@ -1,30 +1,31 @@
 //! A chunk's scores and the weights that they become.
 #![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
 
-use super::body::{Queries, Scores};
-use super::{AttentionTile, KEY_BLOCK};
+use std::ops::Range;
+
+use super::KEY_BLOCK;
+use super::body::{Own, Queries, Scores};
 use crate::ops::exponential::exp;
 use crate::ops::reductions::{self, LANES, padded};
 use crate::ops::registers::Lanes;
 
-/// Scores of every row against `positions` keys, and against what fills the last block.
+/// Scores of every row against some blocks of keys.
 #[inline(always)]
 pub(super) fn score<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
     lanes: &L,
     queries: &Queries<'_, ROWS>,
     keys: &[K],
-    tile: &AttentionTile<'_, K>,
-    positions: usize,
-    scores: &mut Scores,
+    scale: f32,
+    blocks: Range<usize>,
+    scores: &mut [Scores],
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     const { assert!(KEY_BLOCK == LANES) }
-    let (width, scale) = (tile.width, lanes.splat(tile.scale));
-    let blocks = positions.div_ceil(KEY_BLOCK);
-    let mut block = 0;
-    while block < blocks {
+    let (width, scale) = (queries.first().map_or(0, |query| query.len()), lanes.splat(scale));
+    let mut block = blocks.start;
+    while block < blocks.end {
         let rest = keys.get(block * width * KEY_BLOCK..).unwrap_or_default();
-        if blocks - block >= BLOCKS {
+        if blocks.end - block >= BLOCKS {
             score_blocks::<ROWS, BLOCKS, K, L>(lanes, queries, rest, scale, block, scores, open);
             block += BLOCKS;
         } else {
@@ -43,7 +44,7 @@ fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
     keys: &[K],
     scale: L::V,
     first: usize,
-    scores: &mut Scores,
+    scores: &mut [Scores],
     open: impl Fn(&[K; LANES]) -> L::V + Copy,
 ) {
     let width = queries.first().map_or(0, |query| query.len());
@@ -84,23 +85,32 @@ fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
         }
         start += LANES;
     }
-    for (row, sums) in scores.iter_mut().zip(sums) {
-        let (places, _) = row.as_chunks_mut::<LANES>();
-        for (places, sum) in places.iter_mut().skip(first).zip(sums) {
-            *places = lanes.store(lanes.fma(sum, scale, lanes.zero()));
+    let Some(scores) = scores.first_chunk_mut::<ROWS>() else { return };
+    for r in 0..ROWS {
+        let (places, _) = scores[r].0.as_chunks_mut::<LANES>();
+        let Some(places) = places.get_mut(first..first + BLOCKS) else { return };
+        for b in 0..BLOCKS {
+            places[b] = lanes.store(lanes.fma(sums[r][b], scale, lanes.zero()));
         }
     }
 }
 
-/// Turns the first `own` scores of whole blocks into weights `exp(score - peak)` and the others
-/// into zeros. Returns the peak and the sum of the weights.
+/// Turns the scores that a row sees, `own` of whole blocks, into weights `exp(score - peak)` and
+/// the others into zeros. Returns the peak and the sum of the weights. With a soft-cap (Gemma 2: Gemma
+/// Team, 2024), a score counts as `cap * tanh(score / cap)`, within `cap * 2^-22` of it.
 #[inline(always)]
-pub(crate) fn soften_row(row: &mut [f32], own: usize) -> (f32, f32) {
-    if own == 0 {
+pub(crate) fn soften_row(row: &mut [f32], own: Own, softcap: Option<f32>) -> (f32, f32) {
+    if own.0 >= own.1 {
         row.fill(0.0);
         return (f32::NEG_INFINITY, 0.0);
     }
-    row.get_mut(own..).unwrap_or_default().fill(f32::NEG_INFINITY);
+    if let Some(cap) = softcap {
+        for value in row.iter_mut() {
+            *value = cap - 2.0 * cap / (exp(2.0 * *value / cap) + 1.0);
+        }
+    }
+    row.get_mut(..own.0).unwrap_or_default().fill(f32::NEG_INFINITY);
+    row.get_mut(own.1..).unwrap_or_default().fill(f32::NEG_INFINITY);
     // A score that is not a number is no peak, but makes its weight and so the total one.
     let mut most = [f32::NEG_INFINITY; LANES];
     for lanes in row.as_chunks::<LANES>().0 {
