@@ -96,8 +96,8 @@ fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
 }
 
 /// Turns the scores that a row sees, `own` of whole blocks, into weights `exp(score - peak)` and
-/// the others into zeros. Returns the peak and the sum of the weights. With a soft-cap (Gemma 2: Gemma
-/// Team, 2024), a score counts as `cap * tanh(score / cap)`, within `cap * 2^-22` of it.
+/// the others into zeros. Returns the peak and the sum of the weights. With a soft-cap (Gemma 2:
+/// Gemma Team, 2024), a score counts as `cap * tanh(score / cap)`, within `cap * 2^-22` of it.
 #[inline(always)]
 pub(crate) fn soften_row(row: &mut [f32], own: Own, softcap: Option<f32>) -> (f32, f32) {
     if own.0 >= own.1 {
