@@ -55,6 +55,8 @@ pub(crate) struct Table {
     pub(crate) scale: fn(&mut [f32], f32),
     pub(crate) rms_norm: fn(&[f32], &[f32], f32, &mut [f32]),
     pub(crate) silu_mul: fn(&[f32], &[f32], &mut [f32]),
+    pub(crate) gelu_mul: fn(&[f32], &[f32], &mut [f32]),
+    pub(crate) soft_cap: fn(&mut [f32], f32),
     pub(crate) softmax: fn(&mut [f32], f32),
     pub(crate) weigh: fn(&[f32], f32, f32, &mut [f32]) -> f32,
     pub(crate) rope: fn(&mut [f32], &[f32], &[f32], RopePairing),

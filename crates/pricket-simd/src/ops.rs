@@ -94,6 +94,23 @@ impl Kernels {
         Ok(())
     }
 
+    /// `out[i] = gelu(gate[i]) * up[i]` with the tanh form of the Gaussian error linear unit
+    /// (Hendrycks and Gimpel, 2016; `GEGLU`: Shazeer, 2020):
+    /// `gelu(x) = x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`.
+    pub fn gelu_mul(&self, gate: &[f32], up: &[f32], out: &mut [f32]) -> Result<(), SimdError> {
+        SimdError::check_len("the up projection", gate.len(), up.len())?;
+        SimdError::check_len("the output", gate.len(), out.len())?;
+        (self.table().gelu_mul)(gate, up, out);
+        Ok(())
+    }
+
+    /// `x[i] = cap * tanh(x[i] / cap)`: values stay between `-cap` and `cap` (Gemma 2, 2024).
+    pub fn soft_cap(&self, x: &mut [f32], cap: f32) -> Result<(), SimdError> {
+        check_cap(cap)?;
+        (self.table().soft_cap)(x, cap);
+        Ok(())
+    }
+
     /// Replaces scores by probabilities. Negative infinity becomes 0; NaN, positive infinity and
     /// a vector of nothing but negative infinities have no probabilities and are errors.
     pub fn softmax(&self, x: &mut [f32]) -> Result<(), SimdError> {
@@ -133,4 +150,16 @@ impl Kernels {
         (self.table().widen)(x, out);
         Ok(())
     }
+}
+
+/// A cap is a number above 0.
+fn check_cap(cap: f32) -> Result<(), SimdError> {
+    if cap.is_finite() && cap > 0.0 {
+        return Ok(());
+    }
+    Err(SimdError::ParameterOutOfRange {
+        what: "the cap of scores",
+        want: "a number above 0",
+        value: cap,
+    })
 }

@@ -62,6 +62,18 @@ pub fn silu_mul(gate: &[f64], up: &[f64]) -> Vec<f64> {
     gate.iter().zip(up).map(|(g, u)| g / (1.0 + (-g).exp()) * u).collect()
 }
 
+/// `gate / 2 * (1 + tanh(sqrt(2 / pi) * (gate + 0.044715 gate^3))) * up`.
+pub fn gelu_mul(gate: &[f64], up: &[f64]) -> Vec<f64> {
+    let slope = (2.0 / std::f64::consts::PI).sqrt();
+    let gelu = |x: f64| x / 2.0 * (1.0 + (slope * (x + 0.044_715 * x.powi(3))).tanh());
+    gate.iter().zip(up).map(|(gate, up)| gelu(*gate) * up).collect()
+}
+
+/// `cap * tanh(x / cap)`.
+pub fn soft_cap(x: &[f64], cap: f64) -> Vec<f64> {
+    x.iter().map(|x| cap * (x / cap).tanh()).collect()
+}
+
 /// `exp(x - max) / sum(exp(x - max))`.
 pub fn softmax(x: &[f64]) -> Vec<f64> {
     let most = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);

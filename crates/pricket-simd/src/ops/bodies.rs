@@ -24,6 +24,8 @@ macro_rules! table {
                 scale: wrappers::scale,
                 rms_norm: wrappers::rms_norm,
                 silu_mul: wrappers::silu_mul,
+                gelu_mul: wrappers::gelu_mul,
+                soft_cap: wrappers::soft_cap,
                 softmax: wrappers::softmax,
                 weigh: wrappers::weigh,
                 rope: wrappers::rope,
@@ -75,6 +77,13 @@ macro_rules! table {
                 }
                 fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
                     transforms::silu_mul(gate, up, out);
+                }
+                fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
+                    transforms::gelu_mul(gate, up, out);
+                }
+                #[inline(never)]
+                fn soft_cap(x: &mut [f32], cap: f32) {
+                    transforms::soft_cap(x, cap);
                 }
                 fn softmax(x: &mut [f32], greatest: f32) {
                     transforms::softmax(x, greatest);

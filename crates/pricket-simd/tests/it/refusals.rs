@@ -28,6 +28,8 @@ fn wrong_lengths_are_refused_by_every_vector_operation() {
         k.rms_norm(&b, &b, 1e-5, &mut out),
         k.silu_mul(&a, &b, &mut out),
         k.silu_mul(&b, &b, &mut out),
+        k.gelu_mul(&a, &b, &mut out),
+        k.gelu_mul(&b, &b, &mut out),
         k.rope(&mut out, &a, &a, RopePairing::Half),
         k.rope(&mut out, &a[..2], &a[..1], RopePairing::Interleaved),
         k.narrow(&a, &mut halves),

@@ -78,11 +78,47 @@ fn gates() {
         kernels.silu_mul(&g, &u, &mut out).unwrap();
         (out, reference::silu_mul(&wide(&g), &wide(&u)))
     });
+    check("gelu_mul", 1e-6, |kernels, n, random| {
+        let g: Vec<f32> = random.bells(n).iter().map(|v| v * 3.0).collect();
+        let u = random.bells(n);
+        let mut out = vec![0.0; n];
+        kernels.gelu_mul(&g, &u, &mut out).unwrap();
+        (out, reference::gelu_mul(&wide(&g), &wide(&u)))
+    });
     for kernels in levels() {
         let mut out = [0.0; 4];
+        kernels.gelu_mul(&[-1e4, -100.0, 100.0, 1e4], &[1.0; 4], &mut out).unwrap();
+        assert!(out[0].abs() < 1e-30 && out[1].abs() < 1e-30, "{out:?}");
+        assert_eq!((out[2], out[3]), (100.0, 1e4));
         kernels.silu_mul(&[-1e4, -100.0, 100.0, 1e4], &[1.0; 4], &mut out).unwrap();
         assert!(out[0].abs() < 1e-30 && out[1].abs() < 1e-30, "{out:?}");
         assert_eq!((out[2], out[3]), (100.0, 1e4));
+    }
+}
+
+/// Small values keep their own precision: a cap of 50 passes scores near 0 almost unchanged.
+#[test]
+fn caps() {
+    for (cap, reach) in [(50.0_f32, 1e-3), (50.0, 20.0), (2.0, 3.0), (30.0, 500.0)] {
+        check("soft_cap", 1e-6 * f64::from(cap.max(1.0)).sqrt(), |kernels, n, random| {
+            let mut x: Vec<f32> = random.bells(n).iter().map(|v| v * reach).collect();
+            let plain = reference::soft_cap(&wide(&x), f64::from(cap));
+            kernels.soft_cap(&mut x, cap).unwrap();
+            let errors = x.iter().zip(&plain).map(|(x, plain)| (f64::from(*x) - plain).abs());
+            let relative = errors.zip(&plain).map(|(error, plain)| error / plain.abs());
+            assert!(relative.fold(0.0, f64::max) < 1e-6, "{cap} {reach}");
+            (x, plain)
+        });
+    }
+    for kernels in levels() {
+        let mut x = [f32::NEG_INFINITY, -1e30, 0.0, 1e30, f32::INFINITY, f32::NAN];
+        kernels.soft_cap(&mut x, 30.0).unwrap();
+        assert_eq!(x[..5], [-30.0, -30.0, 0.0, 30.0, 30.0]);
+        assert!(x[5].is_nan());
+        for cap in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let refused = kernels.soft_cap(&mut x, cap);
+            assert!(matches!(refused, Err(SimdError::ParameterOutOfRange { .. })), "{cap}");
+        }
     }
 }
 
