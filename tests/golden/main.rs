@@ -11,5 +11,6 @@
 
 mod company;
 mod real;
+mod residuals;
 mod tiny;
 mod variant;

@@ -6,7 +6,9 @@
 mod fixture;
 mod pass;
 mod reference;
+mod truncation;
 
 pub use fixture::{Scratch, fixtures, real_model, tiny_model};
 pub use pass::{Pass, Pieces, most_likely};
 pub use reference::{Case, Greedy, RealCase, RealReference, Reference, largest_difference};
+pub use truncation::truncated;

@@ -27,6 +27,9 @@ pub struct Case {
     pub top10_ids: Vec<Vec<u32>>,
     /// Their values.
     pub top10_logits: Vec<Vec<f32>>,
+    /// The residual stream at the last position: the embedding, then what each layer leaves; the
+    /// last is normalised.
+    pub hidden_last_pos: Vec<Vec<f32>>,
 }
 
 /// A prompt and its most likely continuation, past the ends of turn.

@@ -2,6 +2,7 @@
 //! matrices, with none of our kernels. It is plain where our own decoder is fast, so that the two
 //! are wrong together only where the blueprint is.
 
+mod attention;
 mod layer;
 mod matrix;
 
@@ -11,14 +12,15 @@ use std::fmt;
 use candle_core::{Device, Tensor};
 
 use crate::blueprint::Blueprint;
+use crate::decoder::{Parts, load_norm};
 use crate::{
     Batch, BatchEntry, CausalLm, KvCache, KvStorage, Logits, LogitsWanted, ModelError, ModelSpec,
     TensorSource,
 };
-use layer::{Angles, Layer};
-use matrix::{Matrix, load_matrix, load_vector, rms_norm};
+use layer::{Angles, Layer, Projection};
+use matrix::{Matrix, rms_norm, soft_cap, vector};
 
-/// A decoder of the llama family on candle's CPU device.
+/// A decoder on candle's CPU device.
 pub(crate) struct CandleDecoder {
     spec: ModelSpec,
     blueprint: Blueprint,
@@ -41,6 +43,7 @@ type SlotTensors = Vec<Option<(Tensor, Tensor)>>;
 #[derive(Debug)]
 struct CandleKv {
     slots: Vec<SlotTensors>,
+    tokens_max: usize,
 }
 
 impl KvStorage for CandleKv {
@@ -69,21 +72,20 @@ impl CandleDecoder {
         mut spec: ModelSpec,
         floats: bool,
     ) -> Result<Self, ModelError> {
-        let load = |name: &str, shape| load_matrix(source, name, shape, floats);
-        let names = blueprint.names;
-        let shape = [blueprint.vocab, blueprint.hidden];
-        let embedding_matrix = load(names.embedding, shape)?;
-        let tied = blueprint.tied.unwrap_or(!source.has(names.head));
-        let head = if tied { embedding_matrix.clone() } else { load(names.head, shape)? };
-        let embedding = embedding_matrix.dequantized()?;
-        let layers = (0..blueprint.layers)
-            .map(|index| Layer::load(source, &blueprint, index, floats))
+        let Parts { embedding, head, layers } = Parts::of(source, &blueprint)?
+            .try_map(|stored| Projection::load(source, &stored, floats))?;
+        let head = head.unwrap_or_else(|| embedding.clone()).weight;
+        let embedding = embedding.weight.dequantized()?;
+        let layers = blueprint.layers.iter().enumerate().zip(layers);
+        let layers = layers
+            .map(|(plan, projections)| Layer::new(source, &blueprint, plan, projections))
             .collect::<Result<Vec<_>, _>>()?;
-        let final_norm = load_vector(source, names.final_norm, blueprint.hidden)?;
+        let final_norm = blueprint.names.final_norm;
+        let final_norm = vector(load_norm(source, &blueprint, final_norm, blueprint.hidden)?)?;
         spec.weight_bytes = 4 * embedding.elem_count() as u64
             + head.bytes()
             + layers.iter().map(Layer::bytes).sum::<u64>();
-        spec.kv_bytes_per_token = 8 * (blueprint.layers * blueprint.kv_width()) as u64;
+        spec.kv_bytes_per_token = 4 * blueprint.cached();
         Ok(Self { spec, blueprint, embedding, layers, final_norm, head })
     }
 
@@ -99,7 +101,12 @@ impl CandleDecoder {
         let tokens = batch.tokens().get(entry.offset..entry.offset + entry.len).unwrap_or(&[]);
         let ids = Tensor::new(tokens, &Device::Cpu).map_err(candle)?;
         let mut x = self.embedding.index_select(&ids, 0).map_err(candle)?;
-        let angles = Angles::new(b, entry.start, entry.len)?;
+        if let Some(scale) = b.embedding_scale {
+            x = (x * f64::from(scale)).map_err(candle)?;
+        }
+        let angles = b.ropes.iter();
+        let angles = angles.map(|rope| Angles::new(rope, entry.start, entry.len, kv.tokens_max));
+        let angles = angles.collect::<Result<Vec<_>, _>>()?;
         let slot = kv.slots.get_mut(entry.sequence.slot()).ok_or(ModelError::CacheForeign)?;
         for (layer, cache) in self.layers.iter().zip(slot) {
             x = layer.forward(b, &x, &angles, entry.start, cache)?;
@@ -110,7 +117,8 @@ impl CandleDecoder {
             LogitsWanted::All => x,
         };
         let x = rms_norm(&x, &self.final_norm, b.norm_eps)?;
-        let rows = self.head.multiply(&x)?.flatten_all().map_err(candle)?;
+        let rows = soft_cap(&self.head.multiply(&x)?, b.logit_cap).map_err(candle)?;
+        let rows = rows.flatten_all().map_err(candle)?;
         out.extend(rows.to_vec1::<f32>().map_err(candle)?);
         Ok(())
     }
@@ -123,7 +131,7 @@ impl CausalLm for CandleDecoder {
 
     fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError> {
         let slots = vec![vec![None; self.layers.len()]; sequences_max];
-        Ok(KvCache::new(sequences_max, tokens_max, Box::new(CandleKv { slots })))
+        Ok(KvCache::new(sequences_max, tokens_max, Box::new(CandleKv { slots, tokens_max })))
     }
 
     fn forward(

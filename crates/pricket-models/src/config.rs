@@ -3,17 +3,23 @@
 mod folder;
 mod generation;
 mod head;
+mod kinds;
 mod raw;
 mod rope;
 mod template;
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use pricket_core::OneOrMany;
+use serde::de::DeserializeOwned;
 
 pub(crate) use head::ConfigHead;
-use raw::{Fields, RawLlama};
+pub use kinds::{Activation, LayerType};
+use kinds::{activation, layer_types};
+use raw::{Fields, RawDecoder};
 pub use rope::{RopeConfig, RopeScaling};
+pub(crate) use rope::{long_attention_factor, pairs};
 pub(crate) use template::find as find_template;
 
 use crate::ModelError;
@@ -22,9 +28,10 @@ use crate::limits::{
 };
 use crate::tensor_source::{Bytes, label};
 
-/// The config of a checkpoint whose decoder has the Llama's form, whatever its family calls itself
-/// (which families run is the architectures' matter), in either layout that transformers writes
-/// (`rope_theta` with `rope_scaling`, or `rope_parameters`), every value checked.
+/// What the config of a checkpoint says that decoders share, whatever its family calls itself
+/// (which families run, and what else they say, is the architectures' matter), in either layout
+/// that transformers writes (`rope_theta` with `rope_scaling`, or `rope_parameters`), every value
+/// checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HfConfig {
     /// The classes that the makers name, such as `LlamaForCausalLM`.
@@ -52,6 +59,12 @@ pub struct HfConfig {
     pub rms_norm_eps: f32,
     /// How positions become angles.
     pub rope: RopeConfig,
+    /// The same of the layers with a window, where these have a rope of their own (Gemma 3).
+    pub rope_local: Option<RopeConfig>,
+    /// To how many positions a token attends in layers with a window, its own included.
+    pub sliding_window: Option<usize>,
+    /// Which layers have a window, one value for each layer, where the file says so.
+    pub layer_types: Option<Vec<LayerType>>,
     /// Whether the embedding serves as output projection.
     pub tie_word_embeddings: bool,
     /// The token or tokens that begin a sequence.
@@ -62,8 +75,29 @@ pub struct HfConfig {
     pub attention_bias: bool,
     /// Whether the projections of the feed-forward layer have biases.
     pub mlp_bias: bool,
-    /// The activation of the feed-forward layer; `silu` is the only one that is accepted.
-    pub hidden_act: String,
+    /// The activation of the feed-forward layer.
+    pub activation: Activation,
+    source: Source,
+}
+
+/// The file itself, for what only one family's config says.
+#[derive(Clone)]
+struct Source {
+    path: PathBuf,
+    json: Vec<u8>,
+}
+
+impl PartialEq for Source {
+    /// Two files that say the same are the same config.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 impl HfConfig {
@@ -81,13 +115,13 @@ impl HfConfig {
     /// # Errors
     /// [`ModelError::Config`] names the value that is wrong;
     /// [`ModelError::Unsupported`] what such a config may have and this build does not run: another
-    /// activation, a way of stretching positions, quantised weights.
+    /// activation or kind of layer, a way of stretching positions, quantised weights.
     pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, ModelError> {
-        let raw: RawLlama = raw::parse(path, json)?;
+        let raw: RawDecoder = raw::parse(path, json)?;
         let fields = Fields::new(path);
         let model_type = raw.model_type.clone();
         let model_type = model_type.ok_or_else(|| fields.wrong("`model_type` is missing"))?;
-        refuse_unsupported(&raw)?;
+        refuse_quantized(&raw)?;
         let hidden_size = fields.required("hidden_size", raw.hidden_size, WIDTH_MAX)?;
         let heads = fields.required("num_attention_heads", raw.num_attention_heads, HEADS_MAX)?;
         let kv_heads = fields
@@ -102,6 +136,8 @@ impl HfConfig {
         let head_dim = head_dim(&fields, raw.head_dim, hidden_size, heads)?;
         let vocab_size = fields.required("vocab_size", raw.vocab_size, VOCABULARY_MAX)?;
         let context = "max_position_embeddings";
+        let layers = fields.required("num_hidden_layers", raw.num_hidden_layers, LAYERS_MAX)?;
+        let (rope, rope_local) = rope::resolve(&fields, &raw)?;
         Ok(Self {
             model_type,
             hidden_size,
@@ -110,11 +146,7 @@ impl HfConfig {
                 raw.intermediate_size,
                 WIDTH_MAX,
             )?,
-            num_hidden_layers: fields.required(
-                "num_hidden_layers",
-                raw.num_hidden_layers,
-                LAYERS_MAX,
-            )?,
+            num_hidden_layers: layers,
             num_attention_heads: heads,
             num_key_value_heads: kv_heads,
             head_dim,
@@ -125,13 +157,17 @@ impl HfConfig {
                 CONTEXT_MAX,
             )?,
             rms_norm_eps: rms_norm_eps(&fields, raw.rms_norm_eps)?,
-            rope: rope::resolve(&fields, &raw)?,
+            rope,
+            rope_local,
+            sliding_window: fields.optional("sliding_window", raw.sliding_window, CONTEXT_MAX)?,
+            layer_types: layer_types(&fields, raw.layer_types.as_deref(), layers)?,
             tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
             bos_token_id: token_ids(&fields, "bos_token_id", raw.bos_token_id, vocab_size)?,
             eos_token_id: token_ids(&fields, "eos_token_id", raw.eos_token_id, vocab_size)?,
             attention_bias: raw.attention_bias.unwrap_or(false),
             mlp_bias: raw.mlp_bias.unwrap_or(false),
-            hidden_act: raw.hidden_act.unwrap_or_else(|| "silu".to_owned()),
+            activation: activation(raw.hidden_activation.as_ref().or(raw.hidden_act.as_ref()))?,
+            source: Source { path: path.to_owned(), json: json.to_vec() },
             architectures: raw.architectures.unwrap_or_default(),
         })
     }
@@ -141,28 +177,25 @@ impl HfConfig {
     pub fn architecture(&self) -> Option<&str> {
         self.architectures.first().map(String::as_str)
     }
+
+    /// What only one family's config says.
+    pub(crate) fn family<T: DeserializeOwned>(&self) -> Result<T, ModelError> {
+        raw::parse(&self.source.path, &self.source.json)
+    }
+
+    /// The error of a value that a family's mapping refuses.
+    pub(crate) fn wrong(&self, why: impl Into<String>) -> ModelError {
+        Fields::new(&self.source.path).wrong(why)
+    }
 }
 
-fn refuse_unsupported(raw: &RawLlama) -> Result<(), ModelError> {
-    let refused = |what: String, why: &str| Err(ModelError::Unsupported { what, why: why.into() });
-    if let Some(activation) = raw.hidden_act.as_deref()
-        && activation != "silu"
-    {
-        return refused(format!("activation `{}`", label(activation)), "a Llama's is `silu`");
-    }
-    if let Some(quantization) = &raw.quantization_config {
-        let method = quantization.quant_method.as_deref().unwrap_or("unknown");
-        return refused(
-            format!("a checkpoint quantised by `{}`", label(method)),
-            "use one in F32, F16 or BF16, or a GGUF file",
-        );
-    }
-    match raw.partial_rotary_factor {
-        Some(factor) if (factor - 1.0).abs() > f64::EPSILON => {
-            refused(format!("`partial_rotary_factor` {factor}"), "a Llama turns whole heads")
-        }
-        _ => Ok(()),
-    }
+fn refuse_quantized(raw: &RawDecoder) -> Result<(), ModelError> {
+    let Some(quantization) = &raw.quantization_config else { return Ok(()) };
+    let method = quantization.quant_method.as_deref().unwrap_or("unknown");
+    Err(ModelError::Unsupported {
+        what: format!("a checkpoint quantised by `{}`", label(method)),
+        why: "use one in F32, F16 or BF16, or a GGUF file".to_owned(),
+    })
 }
 
 fn head_dim(

@@ -7,9 +7,12 @@
 //! together, and the threads share the rows of each weight (`rows`), so that every weight is read
 //! once.
 
+mod assembly;
 mod attention;
 mod coming;
+mod ffn;
 mod forward;
+mod heads;
 mod kv;
 mod loading;
 mod need;
@@ -30,10 +33,11 @@ use pricket_simd::{Kernels, Pool};
 
 use crate::{Batch, CausalLm, KvCache, Logits, ModelError, ModelSpec};
 
+pub(crate) use assembly::{load_norm, load_vector};
 pub use kv::KvFormat;
-pub(crate) use loading::{load_vector, load_weights};
+pub(crate) use loading::load_weights;
 pub(crate) use need::Need;
-pub(crate) use plan::Parts;
+pub(crate) use plan::{Parts, Stored};
 pub(crate) use weights::DecoderWeights;
 
 use kv::CpuKv;
@@ -41,7 +45,7 @@ use room::Room;
 use rows::RowBuffers;
 use work::Work;
 
-/// The llama family on the CPU.
+/// A decoder on the CPU.
 pub(crate) struct Decoder {
     spec: ModelSpec,
     weights: Arc<DecoderWeights>,

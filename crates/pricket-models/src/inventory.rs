@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::blueprint::{Blueprint, LayerPart};
+use crate::blueprint::{Bias, Blueprint};
 use crate::tensor_source::label;
 use crate::{ModelError, TensorSource};
 
@@ -11,7 +11,13 @@ const SHOWN: usize = 4;
 
 /// Ends of names of tables that older writers stored beside the weights and that follow from the
 /// config; and of the divisors of a rope's frequencies, which the mapping reads itself.
-const DERIVED: [&str; 3] = ["rotary_emb.inv_freq", "attn_rot_embd.weight", "rope_freqs.weight"];
+const DERIVED: [&str; 5] = [
+    "rotary_emb.inv_freq",
+    "attn_rot_embd.weight",
+    "rope_freqs.weight",
+    "rope_factors_short.weight",
+    "rope_factors_long.weight",
+];
 
 /// What a file holds, held against what its architecture asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,12 +36,18 @@ impl Inventory {
         let mut optional = BTreeSet::new();
         let head = if b.tied == Some(false) { &mut required } else { &mut optional };
         head.insert(names.head.to_owned());
-        for layer in 0..b.layers {
-            for (part, _) in names.parts {
-                required.insert(names.layer(layer, part, "weight"));
-                if !matches!(part, LayerPart::AttentionNorm | LayerPart::FfnNorm) {
-                    optional.insert(names.layer(layer, part, "bias"));
-                }
+        for (index, layer) in b.layers.iter().enumerate() {
+            for (part, _) in b.norms(layer) {
+                required.insert(names.layer(index, part, "weight"));
+            }
+            for matrix in b.matrices(layer) {
+                required.insert(names.layer(index, matrix.part, "weight"));
+                let bias = names.layer(index, matrix.part, "bias");
+                match matrix.bias {
+                    Bias::Absent => false,
+                    Bias::Optional => optional.insert(bias),
+                    Bias::Required => required.insert(bias),
+                };
             }
         }
         let is_known = |name: &str| {

@@ -42,7 +42,7 @@ mod text;
 
 pub use batch::{Batch, BatchEntry, Logits, LogitsWanted};
 pub use causal_lm::CausalLm;
-pub use config::{HfConfig, RopeConfig, RopeScaling};
+pub use config::{Activation, HfConfig, LayerType, RopeConfig, RopeScaling};
 pub use decoder::KvFormat;
 pub use error::ModelError;
 pub use files::{ModelFiles, text_assets};

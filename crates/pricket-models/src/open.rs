@@ -159,13 +159,15 @@ fn decoder(
     kv: KvFormat,
     threads: usize,
 ) -> Result<Decoder, ModelError> {
-    let floats =
-        weights.layers.first().is_none_or(|l| l.query.weight.activation_kind() == ActKind::F32);
+    let floats = weights
+        .layers
+        .first()
+        .is_none_or(|l| l.attention.query.weight.activation_kind() == ActKind::F32);
     let kv = kv.resolved(floats);
     let b = &weights.blueprint;
     spec.parameters = weights.parameters();
     spec.weight_bytes = weights.bytes();
-    spec.kv_bytes_per_token = kv.bytes(2 * (b.layers * b.kv_width()) as u64);
+    spec.kv_bytes_per_token = kv.bytes(b.cached());
     let decoder = Decoder::new(weights, spec, kv, threads)?;
     tracing::debug!(level = %decoder.kernels().level(), threads, "model loaded");
     Ok(decoder)
@@ -213,10 +215,10 @@ fn spec(b: &Blueprint, source: &dyn TensorSource) -> ModelSpec {
         vocab_size: b.vocab,
         context_length: b.context,
         hidden_size: b.hidden,
-        layers: b.layers,
-        heads: b.heads,
-        kv_heads: b.kv_heads,
-        head_dim: b.head_dim,
+        layers: b.layers.len(),
+        heads: b.widest(|layer| layer.attention.heads),
+        kv_heads: b.widest(|layer| layer.attention.kv_heads),
+        head_dim: b.widest(|layer| layer.attention.head_dim),
         weight_bytes,
         kv_bytes_per_token: 0,
     }

@@ -21,11 +21,11 @@ pub struct ModelSpec {
     pub hidden_size: usize,
     /// How many layers.
     pub layers: usize,
-    /// How many query heads.
+    /// How many query heads, of the layer with most.
     pub heads: usize,
-    /// How many key-value heads.
+    /// How many key-value heads, of the layer with most.
     pub kv_heads: usize,
-    /// Width of a head.
+    /// Width of a head, of the layer with the widest.
     pub head_dim: usize,
     /// Bytes that the weights occupy in memory.
     pub weight_bytes: u64,

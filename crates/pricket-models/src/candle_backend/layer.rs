@@ -1,86 +1,94 @@
 //! One layer in candle's tensors.
 
-use candle_core::{D, Device, Tensor};
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
 use pricket_simd::RopePairing;
 
+use super::attention::attend;
 use super::candle;
-use super::matrix::{Matrix, load_matrix, load_vector, rms_norm};
-use crate::blueprint::{Blueprint, LayerPart};
-use crate::{ModelError, TensorSource};
+use super::matrix::{Matrix, load_matrix, rms_norm, vector};
+use crate::blueprint::{Blueprint, LayerPart, LayerPlan, RopePlan};
+use crate::decoder::{Stored, load_norm, load_vector};
+use crate::{Activation, ModelError, TensorSource};
 
-/// Cosines and sines of an entry's positions, each (1, tokens, head dim / 2).
+/// Cosines and sines of an entry's positions, each (1, tokens, pairs).
 pub(super) struct Angles {
     cos: Tensor,
     sin: Tensor,
+    pairing: RopePairing,
 }
 
-#[derive(Debug)]
-struct Projection {
-    weight: Matrix,
+/// A matrix and its bias.
+#[derive(Debug, Clone)]
+pub(super) struct Projection {
+    pub(super) weight: Matrix,
     bias: Option<Tensor>,
 }
 
 #[derive(Debug)]
 pub(super) struct Layer {
-    attention_norm: Tensor,
-    query: Projection,
-    key: Projection,
-    value: Projection,
-    output: Projection,
-    ffn_norm: Tensor,
-    gate: Projection,
-    up: Projection,
-    down: Projection,
+    plan: LayerPlan,
+    projections: BTreeMap<LayerPart, Projection>,
+    norms: BTreeMap<LayerPart, Tensor>,
 }
 
 impl Angles {
-    pub(super) fn new(b: &Blueprint, start: usize, tokens: usize) -> Result<Self, ModelError> {
-        let half = b.head_dim / 2;
-        let (mut cos, mut sin) = (vec![0.0; tokens * half], vec![0.0; tokens * half]);
-        let rows = cos.chunks_exact_mut(half).zip(sin.chunks_exact_mut(half));
+    pub(super) fn new(
+        rope: &RopePlan,
+        start: usize,
+        tokens: usize,
+        context: usize,
+    ) -> Result<Self, ModelError> {
+        let pairs = rope.pairs();
+        let (mut cos, mut sin) = (vec![0.0; tokens * pairs], vec![0.0; tokens * pairs]);
+        let rows = cos.chunks_exact_mut(pairs).zip(sin.chunks_exact_mut(pairs));
         for (index, (cos, sin)) in rows.enumerate() {
-            b.rope.angles(start + index, cos, sin);
+            rope.angles(start + index, context, cos, sin);
         }
-        let tensor = |v| Tensor::from_vec(v, (1, tokens, half), &Device::Cpu).map_err(candle);
-        Ok(Self { cos: tensor(cos)?, sin: tensor(sin)? })
+        let tensor = |v| Tensor::from_vec(v, (1, tokens, pairs), &Device::Cpu).map_err(candle);
+        Ok(Self { cos: tensor(cos)?, sin: tensor(sin)?, pairing: rope.pairing })
     }
 
-    /// Rotates every pair of every head: (heads, tokens, head dim).
-    fn rotate(&self, x: &Tensor, pairing: RopePairing) -> candle_core::Result<Tensor> {
+    /// Rotates every pair of every head, (heads, tokens, head dim); values behind the pairs stay.
+    pub(super) fn rotate(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let (heads, tokens, dim) = x.dims3()?;
-        let half = dim / 2;
-        let (a, b) = match pairing {
+        let (_, _, pairs) = self.cos.dims3()?;
+        let turned = x.narrow(2, 0, 2 * pairs)?;
+        let (a, b) = match self.pairing {
             RopePairing::Interleaved => {
-                let pairs = x.reshape((heads, tokens, half, 2))?;
+                let pairs = turned.reshape((heads, tokens, pairs, 2))?;
                 (pairs.narrow(3, 0, 1)?.squeeze(3)?, pairs.narrow(3, 1, 1)?.squeeze(3)?)
             }
-            _ => (x.narrow(2, 0, half)?, x.narrow(2, half, half)?),
+            _ => (turned.narrow(2, 0, pairs)?, turned.narrow(2, pairs, pairs)?),
         };
         let turned_a = (a.broadcast_mul(&self.cos)? - b.broadcast_mul(&self.sin)?)?;
         let turned_b = (b.broadcast_mul(&self.cos)? + a.broadcast_mul(&self.sin)?)?;
-        match pairing {
+        let turned = match self.pairing {
             RopePairing::Interleaved => {
-                Tensor::stack(&[turned_a, turned_b], 3)?.reshape((heads, tokens, dim))
+                Tensor::stack(&[turned_a, turned_b], 3)?.reshape((heads, tokens, 2 * pairs))?
             }
-            _ => Tensor::cat(&[turned_a, turned_b], 2),
+            _ => Tensor::cat(&[turned_a, turned_b], 2)?,
+        };
+        if dim == 2 * pairs {
+            return Ok(turned);
         }
+        Tensor::cat(&[turned, x.narrow(2, 2 * pairs, dim - 2 * pairs)?], 2)
     }
 }
 
 impl Projection {
-    fn load(
+    pub(super) fn load(
         source: &dyn TensorSource,
-        b: &Blueprint,
-        layer: usize,
-        part: LayerPart,
-        shape: [usize; 2],
+        stored: &Stored,
         floats: bool,
     ) -> Result<Self, ModelError> {
-        let weight = load_matrix(source, &b.names.layer(layer, part, "weight"), shape, floats)?;
-        let bias = b.names.layer(layer, part, "bias");
-        let bias =
-            if source.has(&bias) { Some(load_vector(source, &bias, shape[0])?) } else { None };
-        Ok(Self { weight, bias })
+        let weight = load_matrix(source, stored, floats)?;
+        let bias = stored.bias.as_ref().map(|name| {
+            let all = load_vector(source, name, stored.tensor_rows)?;
+            vector(all.into_iter().skip(stored.first).take(stored.rows).collect())
+        });
+        Ok(Self { weight, bias: bias.transpose()? })
     }
 
     fn apply(&self, x: &Tensor) -> Result<Tensor, ModelError> {
@@ -93,34 +101,37 @@ impl Projection {
 }
 
 impl Layer {
-    pub(super) fn load(
+    /// Reads the norms of a layer whose projections have been read.
+    pub(super) fn new(
         source: &dyn TensorSource,
         b: &Blueprint,
-        layer: usize,
-        floats: bool,
+        (index, plan): (usize, &LayerPlan),
+        projections: BTreeMap<LayerPart, Projection>,
     ) -> Result<Self, ModelError> {
-        let norm = |part| load_vector(source, &b.names.layer(layer, part, "weight"), b.hidden);
-        let projection =
-            |part, rows, cols| Projection::load(source, b, layer, part, [rows, cols], floats);
-        let (q, kv) = (b.query_width(), b.kv_width());
-        Ok(Self {
-            attention_norm: norm(LayerPart::AttentionNorm)?,
-            query: projection(LayerPart::Query, q, b.hidden)?,
-            key: projection(LayerPart::Key, kv, b.hidden)?,
-            value: projection(LayerPart::Value, kv, b.hidden)?,
-            output: projection(LayerPart::Output, b.hidden, q)?,
-            ffn_norm: norm(LayerPart::FfnNorm)?,
-            gate: projection(LayerPart::Gate, b.ffn, b.hidden)?,
-            up: projection(LayerPart::Up, b.ffn, b.hidden)?,
-            down: projection(LayerPart::Down, b.hidden, b.ffn)?,
-        })
+        let norms = b.norms(plan).into_iter().map(|(part, len)| {
+            let name = b.names.layer(index, part, "weight");
+            Ok((part, vector(load_norm(source, b, &name, len)?)?))
+        });
+        let norms = norms.collect::<Result<_, ModelError>>()?;
+        Ok(Self { plan: plan.clone(), projections, norms })
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        [&self.query, &self.key, &self.value, &self.output, &self.gate, &self.up, &self.down]
-            .iter()
-            .map(|projection| projection.weight.bytes())
-            .sum()
+        self.projections.values().map(|projection| projection.weight.bytes()).sum()
+    }
+
+    /// A projection of the stream.
+    fn project(&self, part: LayerPart, x: &Tensor) -> Result<Tensor, ModelError> {
+        let missing = || ModelError::Candle(format!("the layer has no {part:?}"));
+        self.projections.get(&part).ok_or_else(missing)?.apply(x)
+    }
+
+    /// The stream through a norm, where the layer has it.
+    fn norm(&self, b: &Blueprint, part: LayerPart, x: Tensor) -> Result<Tensor, ModelError> {
+        match self.norms.get(&part) {
+            Some(norm) => rms_norm(&x, norm, b.norm_eps),
+            None => Ok(x),
+        }
     }
 
     /// The residual stream of an entry through this layer: (tokens, hidden). `cache` holds what the
@@ -129,74 +140,40 @@ impl Layer {
         &self,
         b: &Blueprint,
         x: &Tensor,
-        angles: &Angles,
+        angles: &[Angles],
         start: usize,
         cache: &mut Option<(Tensor, Tensor)>,
     ) -> Result<Tensor, ModelError> {
-        let normed = rms_norm(x, &self.attention_norm, b.norm_eps)?;
-        let queries = self.query.apply(&normed)?;
-        let keys = self.key.apply(&normed)?;
-        let values = self.value.apply(&normed)?;
-        let attended =
-            attend(b, [&queries, &keys, &values], angles, start, cache).map_err(candle)?;
-        let x = (x + self.output.apply(&attended)?).map_err(candle)?;
-        let normed = rms_norm(&x, &self.ffn_norm, b.norm_eps)?;
-        let gate = self.gate.apply(&normed)?.silu().map_err(candle)?;
-        let up = self.up.apply(&normed)?;
-        let down = self.down.apply(&(gate * up).map_err(candle)?)?;
-        (x + down).map_err(candle)
+        let normed = self.norm(b, LayerPart::AttentionNorm, x.clone())?;
+        let plan = &self.plan.attention;
+        let angles = plan.rope.and_then(|place| angles.get(place));
+        let heads = |part, count| split(&self.project(part, &normed)?, count).map_err(candle);
+        let turned = |heads: Tensor, norm| {
+            let heads = self.norm(b, norm, heads)?;
+            angles.map_or(Ok(heads.clone()), |angles| angles.rotate(&heads)).map_err(candle)
+        };
+        let queries = turned(heads(LayerPart::Query, plan.heads)?, LayerPart::QueryNorm)?;
+        let keys = turned(heads(LayerPart::Key, plan.kv_heads)?, LayerPart::KeyNorm)?;
+        let values = heads(LayerPart::Value, plan.kv_heads)?;
+        let attended = attend(plan, [queries, keys, values], start, cache).map_err(candle)?;
+        let attended = self.project(LayerPart::Output, &attended)?;
+        let x = (x + self.norm(b, LayerPart::AttentionPostNorm, attended)?).map_err(candle)?;
+        let normed = self.norm(b, LayerPart::FfnNorm, x.clone())?;
+        let gate = self.project(LayerPart::Gate, &normed)?;
+        let gate = match self.plan.ffn.activation {
+            Activation::Silu => gate.silu(),
+            // Candle's `gelu` is the tanh form.
+            Activation::GeluTanh => gate.gelu(),
+        };
+        let up = self.project(LayerPart::Up, &normed)?;
+        let inner = gate.and_then(|gate| gate * up).map_err(candle)?;
+        let down = self.project(LayerPart::Down, &inner)?;
+        (x + self.norm(b, LayerPart::FfnPostNorm, down)?).map_err(candle)
     }
 }
 
-/// Scaled dot-product attention over the cache and the entry itself: (tokens, query width).
-fn attend(
-    b: &Blueprint,
-    [queries, keys, values]: [&Tensor; 3],
-    angles: &Angles,
-    start: usize,
-    cache: &mut Option<(Tensor, Tensor)>,
-) -> candle_core::Result<Tensor> {
-    let (tokens, _) = queries.dims2()?;
-    let split = |x: &Tensor, heads: usize| {
-        x.reshape((tokens, heads, b.head_dim))?.transpose(0, 1)?.contiguous()
-    };
-    let pairing = b.rope.pairing;
-    let queries = angles.rotate(&split(queries, b.heads)?, pairing)?;
-    let mut keys = angles.rotate(&split(keys, b.kv_heads)?, pairing)?;
-    let mut values = split(values, b.kv_heads)?;
-    if start > 0
-        && let Some((old_keys, old_values)) = cache.take()
-    {
-        keys = Tensor::cat(&[old_keys.narrow(1, 0, start)?, keys], 1)?;
-        values = Tensor::cat(&[old_values.narrow(1, 0, start)?, values], 1)?;
-    }
-    *cache = Some((keys.clone(), values.clone()));
-    let group = b.heads / b.kv_heads;
-    let positions = start + tokens;
-    // (kv heads, group * tokens, head dim): consecutive query heads share a key-value head.
-    let queries = queries.reshape((b.kv_heads, group * tokens, b.head_dim))?;
-    let scores = queries.matmul(&keys.transpose(1, 2)?.contiguous()?)?;
-    let scores = (scores * f64::from(b.attention_scale()))?;
-    let scores = scores.reshape((b.heads, tokens, positions))?;
-    let scores = scores.broadcast_add(&causal_mask(start, tokens)?)?;
-    let peak = scores.max_keepdim(D::Minus1)?;
-    let weights = scores.broadcast_sub(&peak)?.exp()?;
-    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
-    let weights = weights.reshape((b.kv_heads, group * tokens, positions))?;
-    let attended = weights.matmul(&values)?.reshape((b.heads, tokens, b.head_dim))?;
-    attended.transpose(0, 1)?.contiguous()?.reshape((tokens, b.query_width()))
-}
-
-/// 0 where a token may look, minus infinity where it may not: (1, tokens, start + tokens).
-fn causal_mask(start: usize, tokens: usize) -> candle_core::Result<Tensor> {
-    let positions = start + tokens;
-    let row = |token: usize| {
-        (0..positions).map(
-            move |position| {
-                if position > start + token { f32::NEG_INFINITY } else { 0.0 }
-            },
-        )
-    };
-    let values: Vec<f32> = (0..tokens).flat_map(row).collect();
-    Tensor::from_vec(values, (1, tokens, positions), &Device::Cpu)
+/// Rows cut into heads: (tokens, heads * head dim) to (heads, tokens, head dim).
+fn split(x: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
+    let (tokens, width) = x.dims2()?;
+    x.reshape((tokens, heads, width / heads))?.transpose(0, 1)?.contiguous()
 }

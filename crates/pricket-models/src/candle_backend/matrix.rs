@@ -8,6 +8,7 @@ use candle_core::{D, Device, Module, Tensor};
 use pricket_simd::{Format, dequantize_row};
 
 use super::candle;
+use crate::decoder::Stored;
 use crate::{ModelError, TensorSource};
 
 /// A matrix that rows are multiplied with.
@@ -46,19 +47,18 @@ impl Matrix {
     }
 }
 
-/// Reads a matrix of this shape, (rows, cols): its blocks as they are, or turned into `floats`.
+/// Reads a matrix: its blocks as they are, or turned into `floats`.
 pub(super) fn load_matrix(
     source: &dyn TensorSource,
-    name: &str,
-    [rows, cols]: [usize; 2],
+    stored: &Stored,
     floats: bool,
 ) -> Result<Matrix, ModelError> {
-    let info = source.shaped(name, &[rows, cols])?;
-    let mut bytes = vec![0; rows * info.format.row_bytes(cols)?];
-    source.read_range(name, 0, &mut bytes)?;
-    let Some(dtype) = quantized_type(info.format).filter(|_| !floats) else {
+    let (format, rows, cols) = (stored.format, stored.rows, stored.cols);
+    let mut bytes = vec![0; rows * format.row_bytes(cols)?];
+    source.read_range(&stored.name, stored.offset()?, &mut bytes)?;
+    let Some(dtype) = quantized_type(format).filter(|_| !floats) else {
         let mut values = vec![0.0; rows * cols];
-        dequantize_row(info.format, &bytes, &mut values)?;
+        dequantize_row(format, &bytes, &mut values)?;
         let matrix = Tensor::from_vec(values, (rows, cols), &Device::Cpu).map_err(candle)?;
         let transposed = matrix.t().and_then(|t| t.contiguous()).map_err(candle)?;
         return Ok(Matrix::Plain(transposed));
@@ -70,14 +70,18 @@ pub(super) fn load_matrix(
     Ok(Matrix::Quantized { blocks, multiply })
 }
 
-/// Reads a vector of this length.
-pub(super) fn load_vector(
-    source: &dyn TensorSource,
-    name: &str,
-    len: usize,
-) -> Result<Tensor, ModelError> {
-    let values = crate::decoder::load_vector(source, name, len)?;
+/// Numbers as a tensor of one dimension.
+pub(super) fn vector(values: Vec<f32>) -> Result<Tensor, ModelError> {
+    let len = values.len();
     Tensor::from_vec(values, len, &Device::Cpu).map_err(candle)
+}
+
+/// `cap * tanh(x / cap)`.
+pub(super) fn soft_cap(x: &Tensor, cap: Option<f32>) -> candle_core::Result<Tensor> {
+    match cap {
+        Some(cap) => (x / f64::from(cap))?.tanh()? * f64::from(cap),
+        None => Ok(x.clone()),
+    }
 }
 
 /// Root-mean-square norm (Zhang and Sennrich 2019) of every row.

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::ModelError;
 
-/// The fields of a Llama's config. Fields that change nothing for inference are not read.
+/// The fields that decoders share. What only one family has is read by its mapping.
 #[derive(Deserialize)]
-pub(super) struct RawLlama {
+pub(super) struct RawDecoder {
     pub(super) architectures: Option<Vec<String>>,
     pub(super) model_type: Option<String>,
     pub(super) hidden_size: Option<u64>,
@@ -25,13 +25,18 @@ pub(super) struct RawLlama {
     pub(super) rope_theta: Option<f64>,
     pub(super) rope_scaling: Option<RawRope>,
     pub(super) rope_parameters: Option<RawRope>,
+    pub(super) rope_local_base_freq: Option<f64>,
+    pub(super) original_max_position_embeddings: Option<u64>,
     pub(super) partial_rotary_factor: Option<f64>,
+    pub(super) sliding_window: Option<u64>,
+    pub(super) layer_types: Option<Vec<String>>,
     pub(super) tie_word_embeddings: Option<bool>,
     pub(super) bos_token_id: Option<OneOrMany<u32>>,
     pub(super) eos_token_id: Option<OneOrMany<u32>>,
     pub(super) attention_bias: Option<bool>,
     pub(super) mlp_bias: Option<bool>,
     pub(super) hidden_act: Option<String>,
+    pub(super) hidden_activation: Option<String>,
     pub(super) quantization_config: Option<RawQuantization>,
 }
 
@@ -48,6 +53,17 @@ pub(super) struct RawRope {
     pub(super) high_freq_factor: Option<f64>,
     pub(super) original_max_position_embeddings: Option<u64>,
     pub(super) partial_rotary_factor: Option<f64>,
+    pub(super) attention_factor: Option<f64>,
+    pub(super) beta_fast: Option<f64>,
+    pub(super) beta_slow: Option<f64>,
+    pub(super) truncate: Option<bool>,
+    pub(super) mscale: Option<f64>,
+    pub(super) mscale_all_dim: Option<f64>,
+    pub(super) short_factor: Option<Vec<f64>>,
+    pub(super) long_factor: Option<Vec<f64>>,
+    /// The same for each kind of layer, where they differ (Gemma 3).
+    pub(super) full_attention: Option<Box<RawRope>>,
+    pub(super) sliding_attention: Option<Box<RawRope>>,
 }
 
 #[derive(Deserialize)]

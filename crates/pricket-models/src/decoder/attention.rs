@@ -4,13 +4,13 @@ mod pieces;
 
 use std::ops::Range;
 
-use pricket_simd::{ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile};
+use pricket_simd::{ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, Kernels};
 
 use super::kv::{HeadView, KvLayer};
 use super::space::Place;
 use super::weights::DecoderWeights;
 use crate::ModelError;
-use crate::blueprint::Blueprint;
+use crate::blueprint::{AttentionPlan, Blueprint};
 
 use pieces::PIECE_ROWS_MAX;
 pub(crate) use pieces::{attend_share, decode_room, merge_shares};
@@ -64,23 +64,25 @@ impl RowStates {
 impl HeadSpace {
     pub(crate) fn new(b: &Blueprint) -> Self {
         // A token's rows attend together, however many they are.
-        let rows = TILE_ROWS_MAX.max(PIECE_ROWS_MAX).max(b.heads / b.kv_heads);
+        let group = b.widest(|layer| layer.attention.group());
+        let rows = TILE_ROWS_MAX.max(PIECE_ROWS_MAX).max(group);
+        let width = b.widest(|layer| layer.attention.head_dim);
         Self {
-            space: AttentionSpace::with_widths(b.head_dim, b.head_dim),
-            queries: Vec::with_capacity(rows * b.head_dim),
+            space: AttentionSpace::with_widths(width, width),
+            queries: Vec::with_capacity(rows * width),
             visible: Vec::with_capacity(rows),
-            state: RowStates::with_capacity(rows, b.head_dim),
+            state: RowStates::with_capacity(rows, width),
         }
     }
 
     /// Gathers the rows of a key-value head: of each token, the query heads that share it.
     /// Grouped-query attention (Ainslie et al. 2023): consecutive query heads share one.
-    fn gather(&mut self, b: &Blueprint, kv_head: usize, places: &[Place], qkv: &[f32]) {
-        let group = b.heads / b.kv_heads;
-        let width = group * b.head_dim;
+    fn gather(&mut self, plan: &AttentionPlan, kv_head: usize, places: &[Place], qkv: &[f32]) {
+        let group = plan.group();
+        let width = group * plan.head_dim;
         self.queries.clear();
         self.visible.clear();
-        for (place, row) in places.iter().zip(qkv.chunks_exact(b.qkv_width())) {
+        for (place, row) in places.iter().zip(qkv.chunks_exact(plan.qkv_width())) {
             let heads = row.get(kv_head * width..(kv_head + 1) * width).unwrap_or(&[]);
             self.queries.extend_from_slice(heads);
             self.visible.extend(std::iter::repeat_n(place.position + 1, group));
@@ -90,14 +92,12 @@ impl HeadSpace {
     /// Attends to the positions of `span` in a sequence.
     fn attend(
         &mut self,
-        weights: &DecoderWeights,
-        kv: &KvLayer,
-        slot: usize,
-        kv_head: usize,
+        kernels: &Kernels,
+        plan: &AttentionPlan,
+        head: (HeadView<'_>, HeadView<'_>),
         span: Range<usize>,
     ) -> Result<(), ModelError> {
-        let (b, kernels) = (&weights.blueprint, weights.kernels);
-        let (width, scale) = (b.head_dim, b.attention_scale());
+        let &AttentionPlan { head_dim: width, scale, window, cap: softcap, .. } = plan;
         let (queries, visible) = (&self.queries[..], &self.visible[..]);
         let mut state = self.state.attended();
         let rows = AttentionTile::<f32> {
@@ -105,14 +105,14 @@ impl HeadSpace {
             width,
             value_width: width,
             visible,
-            window: None,
+            window,
             keys: &[],
             values: &[],
             scale,
-            softcap: None,
+            softcap,
         };
         let (space, state) = (&mut self.space, &mut state);
-        match kv.head(slot, kv_head) {
+        match head {
             (HeadView::F16(keys), HeadView::F16(values)) => {
                 kernels.attend(&rows.over(keys, values), span, space, state)?;
             }
@@ -131,15 +131,15 @@ impl HeadSpace {
     /// from the token `first` on.
     fn finish_into(
         &mut self,
-        weights: &DecoderWeights,
+        kernels: &Kernels,
+        plan: &AttentionPlan,
         kv_head: usize,
         first: usize,
         out: &mut [f32],
     ) -> Result<(), ModelError> {
-        let b = &weights.blueprint;
-        weights.kernels.finish_attended(&mut self.state.attended(), b.head_dim)?;
-        let width = b.heads / b.kv_heads * b.head_dim;
-        let outs = out.chunks_exact_mut(b.query_width()).skip(first);
+        kernels.finish_attended(&mut self.state.attended(), plan.head_dim)?;
+        let width = plan.group() * plan.head_dim;
+        let outs = out.chunks_exact_mut(plan.query_width()).skip(first);
         for (out, heads) in outs.zip(self.state.sums.chunks_exact(width)) {
             if let Some(places) = out.get_mut(kv_head * width..(kv_head + 1) * width) {
                 places.copy_from_slice(heads);
@@ -152,31 +152,36 @@ impl HeadSpace {
 /// Attends with every head of a tile's tokens. `qkv` is (tokens, qkv), `out` (tokens, query width).
 pub(crate) fn attend_tile(
     weights: &DecoderWeights,
+    plan: &AttentionPlan,
     kv: &KvLayer,
-    places: &[Place],
-    qkv: &[f32],
+    (places, qkv): (&[Place], &[f32]),
     space: &mut HeadSpace,
     out: &mut [f32],
 ) -> Result<(), ModelError> {
-    let b = &weights.blueprint;
-    for tokens in parts(b, places, TILE_ROWS_MAX) {
+    let kernels = weights.kernels;
+    for tokens in parts(plan, places, TILE_ROWS_MAX) {
         let part = places.get(tokens.clone()).unwrap_or(&[]);
         let Some(place) = part.first() else { continue };
-        let span = 0..chunks(part) * ATTENTION_CHUNK;
-        let rows = qkv.get(tokens.start * b.qkv_width()..).unwrap_or(&[]);
-        for kv_head in 0..b.kv_heads {
-            space.state.fit(part.len() * b.heads / b.kv_heads, b.head_dim);
-            space.gather(b, kv_head, part, rows);
-            space.attend(weights, kv, place.slot, kv_head, span.clone())?;
-            space.finish_into(weights, kv_head, tokens.start, out)?;
+        let chunks = chunks(plan, part);
+        let span = chunks.start * ATTENTION_CHUNK..chunks.end * ATTENTION_CHUNK;
+        let rows = qkv.get(tokens.start * plan.qkv_width()..).unwrap_or(&[]);
+        for kv_head in 0..plan.kv_heads {
+            space.state.fit(part.len() * plan.group(), plan.head_dim);
+            space.gather(plan, kv_head, part, rows);
+            space.attend(kernels, plan, kv.head(place.slot, kv_head), span.clone())?;
+            space.finish_into(kernels, plan, kv_head, tokens.start, out)?;
         }
     }
     Ok(())
 }
 
 /// Tokens of one sequence side by side, so many that a key-value head has up to `rows_max` rows.
-fn parts(b: &Blueprint, places: &[Place], rows_max: usize) -> impl Iterator<Item = Range<usize>> {
-    let tokens_max = (rows_max / (b.heads / b.kv_heads)).max(1);
+fn parts(
+    plan: &AttentionPlan,
+    places: &[Place],
+    rows_max: usize,
+) -> impl Iterator<Item = Range<usize>> {
+    let tokens_max = (rows_max / plan.group()).max(1);
     let mut first = 0;
     places.chunk_by(|a, b| a.slot == b.slot).flat_map(move |run| {
         let (start, end) = (first, first + run.len());
@@ -186,7 +191,9 @@ fn parts(b: &Blueprint, places: &[Place], rows_max: usize) -> impl Iterator<Item
 }
 
 /// Chunks of positions that some tokens attend to.
-fn chunks(places: &[Place]) -> usize {
-    let last = places.iter().map(|place| place.position).max();
-    last.map_or(0, |position| (position + 1).div_ceil(ATTENTION_CHUNK))
+fn chunks(plan: &AttentionPlan, places: &[Place]) -> Range<usize> {
+    let positions = places.iter().map(|place| place.position);
+    let first = positions.clone().map(|position| plan.first(position)).min().unwrap_or(0);
+    let last = positions.max().map_or(0, |position| (position + 1).div_ceil(ATTENTION_CHUNK));
+    first / ATTENTION_CHUNK..last
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::Decoder;
+use super::heads::norm_rows;
 use super::kv::CpuKv;
 use super::places::{places, wanted};
 use super::row_pass::{gather, sole};
 use super::rows::{Stage, share};
-use super::space::norm_rows;
 use super::work::Task;
 use crate::{Batch, Logits, ModelError};
 
@@ -83,10 +83,11 @@ impl Decoder {
                 let tile = places(batch).skip(chunk.start + part.start).take(part.len());
                 work.space.places.extend(tile);
             }
+            work.space.context = kv.tokens_max();
         }
         self.run(Task::TileStart)?;
         for layer in 0..self.weights.layers.len() {
-            let (qkv, q, width) = self.widths();
+            let (qkv, q, width) = self.widths(layer);
             let cache = kv.layer_mut(layer)?;
             for work in &self.works {
                 let rows = work.space.qkv.chunks_exact(qkv);
@@ -140,7 +141,10 @@ impl Decoder {
         sole(&mut rows.acts)?.set(kernels, &[head], &rows.normed, tokens, b.hidden)?;
         self.run_rows(0, Stage::Head)?;
         gather(&self.works, 0, Stage::Head, out, b.vocab);
-        Ok(())
+        match b.logit_cap {
+            Some(cap) => Ok(kernels.soft_cap(out, cap)?),
+            None => Ok(()),
+        }
     }
 
     /// One fork and join.
@@ -160,10 +164,10 @@ impl Decoder {
         ran
     }
 
-    /// Widths of a row of queries, keys and values: all, queries, keys.
-    fn widths(&self) -> (usize, usize, usize) {
-        let b = &self.weights.blueprint;
-        (b.qkv_width(), b.query_width(), b.kv_width())
+    /// Widths of a layer's row of queries, keys and values: all, queries, keys.
+    fn widths(&self, layer: usize) -> (usize, usize, usize) {
+        let plan = self.weights.blueprint.layers.get(layer).map(|layer| &layer.attention);
+        plan.map_or((1, 0, 0), |plan| (plan.qkv_width(), plan.query_width(), plan.kv_width()))
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use pricket_simd::{KEY_BLOCK, Kernels, kv_lines};
 
-use crate::blueprint::Blueprint;
+use crate::blueprint::{AttentionPlan, Blueprint};
 use crate::{KvStorage, ModelError, memory};
 
 pub(crate) use plane::HeadView;
@@ -105,6 +105,11 @@ impl KvLayer {
     }
 }
 
+/// What every layer of a decoder keeps.
+fn plans(blueprint: &Blueprint) -> impl Iterator<Item = &AttentionPlan> {
+    blueprint.layers.iter().map(|layer| &layer.attention)
+}
+
 impl CpuKv {
     /// Storage for `sequences_max` sequences of up to `tokens_max` tokens.
     ///
@@ -118,16 +123,19 @@ impl CpuKv {
         sequences_max: usize,
         tokens_max: usize,
     ) -> Result<Self, ModelError> {
-        let (kv_heads, head_dim) = (blueprint.kv_heads, blueprint.head_dim);
-        let head_len = format.head_len(head_dim, tokens_max)?;
-        let plane_len = head_len.and_then(|len| len.checked_mul(kv_heads));
-        let (Some(head_len), Some(plane_len)) = (head_len, plane_len) else {
-            return Err(memory::exceeded(u64::MAX, 0));
-        };
-        let plane_bytes = (plane_len as u64).saturating_mul(format.element_bytes());
-        memory::probe(plane_bytes, 2 * blueprint.layers as u64)?;
+        // The system is asked for the largest layer so many times as there are layers.
+        let mut longest = 0;
+        for AttentionPlan { kv_heads, head_dim, .. } in plans(blueprint) {
+            let head_len = format.head_len(*head_dim, tokens_max)?;
+            let plane_len = head_len.and_then(|len| len.checked_mul(*kv_heads));
+            longest = longest.max(plane_len.ok_or_else(|| memory::exceeded(u64::MAX, 0))?);
+        }
+        let plane_bytes = (longest as u64).saturating_mul(format.element_bytes());
+        memory::probe(plane_bytes, 2 * blueprint.layers.len() as u64)?;
         let mut layers = Vec::new();
-        for _ in 0..blueprint.layers {
+        for AttentionPlan { kv_heads, head_dim, .. } in plans(blueprint) {
+            let (kv_heads, head_dim) = (*kv_heads, *head_dim);
+            let head_len = format.head_len(head_dim, tokens_max)?.unwrap_or(0);
             let mut slots = Vec::new();
             memory::reserve(&mut slots, sequences_max)?;
             slots.resize_with(sequences_max, || None);
@@ -151,11 +159,11 @@ impl CpuKv {
 
     /// Whether this storage was made for a decoder of these numbers.
     pub(crate) fn fits(&self, blueprint: &Blueprint, format: KvFormat) -> bool {
-        self.layers.len() == blueprint.layers
-            && self.layers.first().is_some_and(|layer| {
+        self.layers.len() == blueprint.layers.len()
+            && self.layers.iter().zip(plans(blueprint)).all(|(layer, plan)| {
                 layer.format == format
-                    && layer.kv_heads == blueprint.kv_heads
-                    && layer.head_dim == blueprint.head_dim
+                    && layer.kv_heads == plan.kv_heads
+                    && layer.head_dim == plan.head_dim
             })
     }
 

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use pricket_core::{ProgressEvent, ProgressStage};
-use pricket_simd::{Kernels, PackedMatrix, Packer, PackerPiece, SimdError, dequantize_row};
+use pricket_simd::{Kernels, Packer, PackerPiece, SimdError};
 
+use super::assembly::assemble;
 use super::plan::{Parts, Stored};
-use super::weights::{DecoderWeights, LayerWeights, Linear};
-use crate::blueprint::{Blueprint, LayerPart};
+use super::weights::DecoderWeights;
+use crate::blueprint::Blueprint;
 use crate::limits::PROGRESS_EVENTS_MAX;
 use crate::{ModelError, TensorSource};
 
@@ -49,7 +50,7 @@ pub(crate) fn load_weights(
     // In the order of the file, so that it is read from front to back.
     let place: HashMap<&str, usize> = source.names().zip(0..).collect();
     let mut in_order: Vec<&Stored> = stored.iter().collect();
-    in_order.sort_by_key(|matrix| place.get(matrix.name.as_str()));
+    in_order.sort_by_key(|matrix| (place.get(matrix.name.as_str()), matrix.first));
     let mut packer = Packer::new(in_order.iter().map(|m| (m.format, m.rows, m.cols)))?;
     let pipeline = Pipeline {
         source,
@@ -59,8 +60,8 @@ pub(crate) fn load_weights(
         failed: AtomicBool::new(false),
     };
     pipeline.run(threads, total, on_progress)?;
-    let names = in_order.into_iter().map(|matrix| matrix.name.clone());
-    let packed = names.zip(packer.finish()?).collect();
+    let places = in_order.into_iter().map(|matrix| (matrix.name.clone(), matrix.first));
+    let packed = places.zip(packer.finish()?).collect();
     assemble(source, blueprint, stored, packed, kernels)
 }
 
@@ -140,60 +141,10 @@ impl<'a, I: Iterator<Item = PackerPiece<'a>> + Send> Pipeline<'_, I> {
             buffer.resize(bytes, 0);
         }
         let buffer = buffer.get_mut(..bytes).unwrap_or_default();
-        let name = self.matrices.get(piece.matrix()).map_or("", |matrix| &matrix.name);
-        self.source.read_range(name, piece.offset(), buffer)?;
+        if let Some(matrix) = self.matrices.get(piece.matrix()) {
+            let offset = matrix.offset()? + piece.offset();
+            self.source.read_range(&matrix.name, offset, buffer)?;
+        }
         Ok(piece.pack(buffer)?)
     }
-}
-
-/// Puts the packed matrices, their biases and the norms together.
-fn assemble(
-    source: &dyn TensorSource,
-    blueprint: Blueprint,
-    stored: Parts<Stored>,
-    mut packed: HashMap<String, PackedMatrix>,
-    kernels: &'static Kernels,
-) -> Result<DecoderWeights, ModelError> {
-    let Parts { embedding, head, layers } = stored.try_map(|stored| {
-        let vector = |name: &String| load_vector(source, name, stored.rows);
-        let bias = stored.bias.as_ref().map(vector).transpose()?;
-        let weight = packed.remove(&stored.name);
-        let weight = weight.ok_or(ModelError::TensorMissing { tensor: stored.name })?;
-        Ok(Linear { weight, bias })
-    })?;
-    let b = &blueprint;
-    let norm = |layer, part| load_vector(source, &b.names.layer(layer, part, "weight"), b.hidden);
-    let layers = layers.into_iter().enumerate().map(|(layer, matrices)| {
-        let [query, key, value, output, gate, up, down] = matrices;
-        let attention_norm = norm(layer, LayerPart::AttentionNorm)?;
-        let ffn_norm = norm(layer, LayerPart::FfnNorm)?;
-        Ok::<_, ModelError>(LayerWeights {
-            attention_norm,
-            query,
-            key,
-            value,
-            output,
-            ffn_norm,
-            gate,
-            up,
-            down,
-        })
-    });
-    let layers = layers.collect::<Result<_, _>>()?;
-    let final_norm = load_vector(source, b.names.final_norm, b.hidden)?;
-    Ok(DecoderWeights { blueprint, kernels, embedding, layers, final_norm, head })
-}
-
-/// Reads a vector of `len` values as floats.
-pub(crate) fn load_vector(
-    source: &dyn TensorSource,
-    name: &str,
-    len: usize,
-) -> Result<Vec<f32>, ModelError> {
-    let info = source.shaped(name, &[len])?;
-    let mut bytes = vec![0; info.format.row_bytes(len)?];
-    source.read_range(name, 0, &mut bytes)?;
-    let mut values = vec![0.0; len];
-    dequantize_row(info.format, &bytes, &mut values)?;
-    Ok(values)
 }

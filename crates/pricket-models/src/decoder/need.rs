@@ -38,12 +38,12 @@ impl Need {
         threads: usize,
     ) -> Result<Self, ModelError> {
         let of_floats = stored.of_floats();
-        let numbers = 2 * b.layers as u64 * b.kv_width() as u64;
-        let norms = 4 * (2 * b.layers as u64 + 1) * b.hidden as u64;
+        let norms = b.layers.iter().flat_map(|layer| b.norms(layer)).map(|(_, len)| len);
+        let norms = 4 * (norms.sum::<usize>() + b.hidden) as u64;
         Ok(Self {
             weights: stored.packed_bytes()?.saturating_add(norms),
             buffers: buffers(b, of_floats, threads),
-            per_token: kv.resolved(of_floats).bytes(numbers),
+            per_token: kv.resolved(of_floats).bytes(b.cached()),
         })
     }
 
@@ -58,10 +58,13 @@ impl Need {
 /// loading, and the vocabulary.
 fn buffers(b: &Blueprint, of_floats: bool, threads: usize) -> u64 {
     let blocks = 3 * BLOCK_GROUPS * GROUP_ROWS;
-    let floats = 2 * b.hidden + b.qkv_width() + b.query_width() + b.head_dim + blocks;
+    let (query, ffn) = (b.widest(|l| l.attention.query_width()), b.widest(|l| l.ffn.width));
+    let angles: usize = b.ropes.iter().map(|rope| 2 * rope.pairs()).sum();
+    let qkv = b.widest(|l| l.attention.qkv_width());
+    let floats = 2 * b.hidden + qkv + query + angles + blocks;
     // Activations as the kernels want them: floats, or bytes with sums and scales between them.
     let activation = if of_floats { 4 } else { 2 };
-    let activations = (b.hidden.max(b.query_width()) + b.ffn) * activation;
+    let activations = (b.hidden.max(query) + ffn) * activation;
     let token = (4 * floats + activations) as u64;
     let thread = token.saturating_mul(TILE_TOKENS_MAX as u64).saturating_add(PIECE_BYTES as u64);
     thread.saturating_mul(threads as u64).saturating_add(b.vocab as u64 * TOKEN_BYTES)

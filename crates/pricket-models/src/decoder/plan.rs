@@ -1,21 +1,12 @@
 //! Which matrices a decoder has and how its files store them: what loading will read, and how much
 //! memory it will take, known from the headers alone.
 
+use std::collections::BTreeMap;
+
 use pricket_simd::{Format, packed_bytes};
 
-use crate::blueprint::{Blueprint, LayerPart};
+use crate::blueprint::{Bias, Blueprint, LayerPart};
 use crate::{ModelError, TensorSource};
-
-/// The matrices of a layer, in the order of [`Parts::layers`].
-const LAYER: [LayerPart; 7] = [
-    LayerPart::Query,
-    LayerPart::Key,
-    LayerPart::Value,
-    LayerPart::Output,
-    LayerPart::Gate,
-    LayerPart::Up,
-    LayerPart::Down,
-];
 
 /// One of something for each matrix of a decoder.
 #[derive(Debug)]
@@ -23,26 +14,30 @@ pub(crate) struct Parts<T> {
     pub(crate) embedding: T,
     /// None where the embedding serves as output projection.
     pub(crate) head: Option<T>,
-    /// Query, key, value, output, gate, up, down.
-    pub(crate) layers: Vec<[T; 7]>,
+    /// Of each layer, by the matrix's part.
+    pub(crate) layers: Vec<BTreeMap<LayerPart, T>>,
 }
 
-/// A matrix as the files store it.
+/// A matrix as the files store it: some rows of a tensor.
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) name: String,
     pub(crate) format: Format,
+    /// Its first row in the tensor.
+    pub(crate) first: usize,
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     /// The tensor with one value for each row, where there is one.
     pub(crate) bias: Option<String>,
+    /// Rows of the tensors.
+    pub(crate) tensor_rows: usize,
 }
 
 impl<T> Parts<T> {
     /// All of them, the ends first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         let ends = std::iter::once(&self.embedding).chain(&self.head);
-        ends.chain(self.layers.iter().flatten())
+        ends.chain(self.layers.iter().flat_map(BTreeMap::values))
     }
 
     /// Makes something else of each, until that fails.
@@ -53,10 +48,9 @@ impl<T> Parts<T> {
         let embedding = make(self.embedding)?;
         let head = self.head.map(&mut make).transpose()?;
         let mut layers = Vec::with_capacity(self.layers.len());
-        for [query, key, value, output, gate, up, down] in self.layers {
-            let attention = [make(query)?, make(key)?, make(value)?, make(output)?];
-            let [query, key, value, output] = attention;
-            layers.push([query, key, value, output, make(gate)?, make(up)?, make(down)?]);
+        for layer in self.layers {
+            let layer = layer.into_iter().map(|(part, of)| Ok((part, make(of)?)));
+            layers.push(layer.collect::<Result<_, ModelError>>()?);
         }
         Ok(Parts { embedding, head, layers })
     }
@@ -72,31 +66,54 @@ impl Parts<Stored> {
         if b.tied == Some(false) && !has_head {
             return Err(ModelError::TensorMissing { tensor: b.names.head.to_owned() });
         }
-        let stored = |name: String, bias: Option<String>, rows, cols| {
-            let format = source.shaped(&name, &[rows, cols])?.format;
-            let bias = bias.filter(|bias| source.has(bias));
-            Ok::<_, ModelError>(Stored { name, format, rows, cols, bias })
-        };
-        let end = |name: &str| stored(name.to_owned(), None, b.vocab, b.hidden);
-        let part = |layer, part| {
-            let (rows, cols) = match part {
-                LayerPart::Query => (b.query_width(), b.hidden),
-                LayerPart::Key | LayerPart::Value => (b.kv_width(), b.hidden),
-                LayerPart::Output => (b.hidden, b.query_width()),
-                LayerPart::Down => (b.hidden, b.ffn),
-                _ => (b.ffn, b.hidden),
-            };
-            let name = |kind| b.names.layer(layer, part, kind);
-            stored(name("weight"), Some(name("bias")), rows, cols)
+        let end = |name: &str| {
+            let format = source.shaped(name, &[b.vocab, b.hidden])?.format;
+            let (name, rows, cols) = (name.to_owned(), b.vocab, b.hidden);
+            let (first, bias, tensor_rows) = (0, None, rows);
+            Ok::<_, ModelError>(Stored { name, format, first, rows, cols, bias, tensor_rows })
         };
         let embedding = end(b.names.embedding)?;
         let head = if has_head && b.tied != Some(true) { Some(end(b.names.head)?) } else { None };
-        let mut layers = Vec::new();
-        for layer in 0..b.layers {
-            let [query, key, value, output, gate, up, down] = LAYER.map(|of| part(layer, of));
-            layers.push([query?, key?, value?, output?, gate?, up?, down?]);
+        let layers = (0..b.layers.len()).map(|layer| Self::layer(source, b, layer));
+        Ok(Self { embedding, head, layers: layers.collect::<Result<_, _>>()? })
+    }
+
+    /// The matrices of a layer. Those of one name are rows of one tensor.
+    fn layer(
+        source: &dyn TensorSource,
+        b: &Blueprint,
+        layer: usize,
+    ) -> Result<BTreeMap<LayerPart, Stored>, ModelError> {
+        let Some(plan) = b.layers.get(layer) else { return Ok(BTreeMap::new()) };
+        let matrices = b.matrices(plan);
+        let mut parts = BTreeMap::new();
+        for (index, matrix) in matrices.iter().enumerate() {
+            let own = b.names.part(matrix.part);
+            let rows = |of: &[crate::blueprint::MatrixPlan]| -> usize {
+                let same = of.iter().filter(|other| b.names.part(other.part) == own);
+                same.map(|other| other.rows).sum()
+            };
+            let tensor_rows = rows(&matrices);
+            let name = b.names.layer(layer, matrix.part, "weight");
+            let format = source.shaped(&name, &[tensor_rows, matrix.cols])?.format;
+            let bias = b.names.layer(layer, matrix.part, "bias");
+            let has_bias = match matrix.bias {
+                Bias::Absent => false,
+                Bias::Optional => source.has(&bias),
+                Bias::Required => true,
+            };
+            let stored = Stored {
+                name,
+                format,
+                first: rows(matrices.get(..index).unwrap_or(&[])),
+                rows: matrix.rows,
+                cols: matrix.cols,
+                bias: has_bias.then_some(bias),
+                tensor_rows,
+            };
+            parts.insert(matrix.part, stored);
         }
-        Ok(Self { embedding, head, layers })
+        Ok(parts)
     }
 
     /// Bytes that the matrices have in their files.
@@ -121,9 +138,21 @@ impl Parts<Stored> {
         })
     }
 
-    /// Whether the first layer's queries are floats, which decides how keys and values are kept.
+    /// Whether the first layer's first matrix, of queries, is of floats, which decides how keys and
+    /// values are kept.
     pub(crate) fn of_floats(&self) -> bool {
-        let first = self.layers.first().map(|[query, ..]| query.format);
-        first.is_none_or(|format| matches!(format, Format::F32 | Format::F16 | Format::Bf16))
+        let first = self.layers.first().and_then(|layer| layer.values().next());
+        first.is_none_or(|stored| matches!(stored.format, Format::F32 | Format::F16 | Format::Bf16))
+    }
+}
+
+impl Stored {
+    /// Where the matrix begins in its tensor, in bytes.
+    ///
+    /// # Errors
+    /// Where that exceeds what can be counted.
+    pub(crate) fn offset(&self) -> Result<u64, ModelError> {
+        let row = self.format.row_bytes(self.cols)? as u64;
+        Ok(row.saturating_mul(self.first as u64))
     }
 }

@@ -10,6 +10,7 @@ use pricket_simd::GROUP_ROWS;
 use super::Decoder;
 use super::attention::decode_room;
 use super::forward::{row_tokens, tile_tokens};
+use super::heads::Angles;
 use super::kv::CpuKv;
 use super::row_pass::sole;
 use super::rows::{RowBuffers, Stage};
@@ -18,6 +19,7 @@ use super::tile::BLOCK_GROUPS;
 use super::weights::DecoderWeights;
 use super::work::Work;
 use crate::ModelError;
+use crate::blueprint::Blueprint;
 use crate::memory::reserve;
 
 /// The most sequences that room is made for at once: the most that the engine runs side by side.
@@ -59,7 +61,8 @@ impl Decoder {
 /// The widest vector that a matrix of the decoder multiplies.
 fn widest(weights: &DecoderWeights) -> usize {
     let b = &weights.blueprint;
-    b.hidden.max(b.query_width()).max(b.ffn)
+    let (query, ffn) = (b.widest(|l| l.attention.query_width()), b.widest(|l| l.ffn.width));
+    b.hidden.max(query).max(ffn)
 }
 
 impl RowBuffers {
@@ -73,13 +76,13 @@ impl RowBuffers {
         let b = &weights.blueprint;
         reserve(&mut self.x, logits.max(tokens) * b.hidden)?;
         reserve(&mut self.normed, logits.max(tokens) * b.hidden)?;
-        reserve(&mut self.attended, tokens * b.query_width())?;
-        reserve(&mut self.hidden, tokens * b.ffn)?;
-        reserve(&mut self.cos, tokens * b.head_dim / 2)?;
-        reserve(&mut self.sin, tokens * b.head_dim / 2)?;
+        reserve(&mut self.attended, tokens * b.widest(|l| l.attention.query_width()))?;
+        reserve(&mut self.hidden, tokens * b.widest(|l| l.ffn.width))?;
+        reserve(&mut self.row, longest_row(b))?;
+        reserve_angles(&mut self.angles, b, tokens)?;
         let queries = sole(&mut self.queries)?;
         reserve(&mut queries.places, tokens)?;
-        reserve(&mut queries.qkv, tokens * b.qkv_width())?;
+        reserve(&mut queries.qkv, tokens * b.widest(|l| l.attention.qkv_width()))?;
         sole(&mut self.acts)?.lay_out(weights, logits.max(tokens), widest(weights));
         Ok(())
     }
@@ -89,7 +92,11 @@ impl Work {
     /// Room for a share of each stage.
     fn lay_out(&mut self, tokens: usize, room: Room) -> Result<(), ModelError> {
         let width = |stage| -> usize {
-            self.weights.segments(0, stage, self.index, self.of).map(|part| part.width).sum()
+            let width = |layer| -> usize {
+                let share = self.weights.segments(layer, stage, self.index, self.of);
+                share.map(|part| part.width).sum()
+            };
+            (0..self.weights.layers.len().max(1)).map(width).max().unwrap_or(0)
         };
         let stages = [Stage::Project, Stage::Output, Stage::GateUp, Stage::Down].map(width);
         let stages = stages.into_iter().max().unwrap_or(0) * tokens;
@@ -109,15 +116,29 @@ impl Space {
         reserve(&mut self.places, tokens)?;
         reserve(&mut self.x, tokens * b.hidden)?;
         reserve(&mut self.normed, tokens * b.hidden)?;
-        reserve(&mut self.qkv, tokens * b.qkv_width())?;
-        reserve(&mut self.attended, tokens * b.query_width())?;
+        let query = b.widest(|l| l.attention.query_width());
+        reserve(&mut self.qkv, tokens * b.widest(|l| l.attention.qkv_width()))?;
+        reserve(&mut self.attended, tokens * query)?;
         for block in [&mut self.gate, &mut self.up, &mut self.activated] {
             reserve(block, tokens * BLOCK_GROUPS * GROUP_ROWS)?;
         }
-        reserve(&mut self.cos, tokens * b.head_dim / 2)?;
-        reserve(&mut self.sin, tokens * b.head_dim / 2)?;
-        self.acts.lay_out(weights, tokens, b.hidden.max(b.query_width()));
-        self.inner.lay_out(weights, tokens, b.ffn);
+        reserve(&mut self.row, longest_row(b))?;
+        reserve_angles(&mut self.angles, b, tokens)?;
+        self.acts.lay_out(weights, tokens, b.hidden.max(query));
+        self.inner.lay_out(weights, tokens, b.widest(|l| l.ffn.width));
         Ok(())
     }
+}
+
+/// The longest row that is normalised: of the residual stream, or a head.
+fn longest_row(b: &Blueprint) -> usize {
+    b.hidden.max(b.widest(|layer| layer.attention.head_dim))
+}
+
+fn reserve_angles(angles: &mut [Angles], b: &Blueprint, tokens: usize) -> Result<(), ModelError> {
+    for (angles, rope) in angles.iter_mut().zip(&b.ropes) {
+        reserve(&mut angles.cos, tokens * rope.pairs())?;
+        reserve(&mut angles.sin, tokens * rope.pairs())?;
+    }
+    Ok(())
 }

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use super::Decoder;
 use super::attention::merge_shares;
+use super::heads::{add_rows, embed, norm_rows, turn_rows};
 use super::kv::CpuKv;
 use super::places::{places, wanted};
 use super::rows::Stage;
-use super::space::{fit_angles, norm_rows, rope_rows};
 use super::work::{Task, Work};
 use crate::{Batch, ModelError};
 
 impl Decoder {
     /// The whole batch together, the rows of every weight shared.
     pub(super) fn pass_rows(&mut self, batch: &Batch, kv: &mut CpuKv) -> Result<(), ModelError> {
-        self.embed(batch)?;
+        self.embed(batch, kv.tokens_max())?;
         for layer in 0..self.weights.layers.len() {
             self.attention_rows(layer, kv)?;
             self.feed_forward_rows(layer)?;
@@ -29,22 +29,21 @@ impl Decoder {
         Ok(())
     }
 
-    fn embed(&mut self, batch: &Batch) -> Result<(), ModelError> {
+    fn embed(&mut self, batch: &Batch, context: usize) -> Result<(), ModelError> {
         let b = &self.weights.blueprint;
         let rows = &mut self.rows;
         let queries = sole(&mut rows.queries)?;
         queries.places.clear();
         queries.places.extend(places(batch));
         let tokens = queries.places.len();
-        queries.qkv.resize(tokens * b.qkv_width(), 0.0);
         rows.x.resize(tokens * b.hidden, 0.0);
         rows.normed.resize(tokens * b.hidden, 0.0);
-        rows.attended.resize(tokens * b.query_width(), 0.0);
-        rows.hidden.resize(tokens * b.ffn, 0.0);
         for (place, row) in queries.places.iter().zip(rows.x.chunks_exact_mut(b.hidden)) {
-            self.weights.embedding.weight.row_into(place.id as usize, row)?;
+            embed(&self.weights, *place, row)?;
         }
-        fit_angles(&queries.places, b, b.head_dim / 2, &mut rows.cos, &mut rows.sin);
+        for (angles, rope) in rows.angles.iter_mut().zip(&b.ropes) {
+            angles.fit(&queries.places, rope, context);
+        }
         Ok(())
     }
 
@@ -52,24 +51,22 @@ impl Decoder {
         let weights = Arc::clone(&self.weights);
         let (b, kernels) = (&weights.blueprint, weights.kernels);
         let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
+        let (attention, plan) = (&parts.attention, &parts.plan.attention);
         let rows = &mut self.rows;
         norm_rows(kernels, &rows.x, &parts.attention_norm, b.norm_eps, &mut rows.normed)?;
         let tokens = rows.x.len() / b.hidden;
-        sole(&mut rows.acts)?.set(
-            kernels,
-            &[&parts.query, &parts.key, &parts.value],
-            &rows.normed,
-            tokens,
-            b.hidden,
-        )?;
+        let linears = [&attention.query, &attention.key, &attention.value];
+        sole(&mut rows.acts)?.set(kernels, &linears, &rows.normed, tokens, b.hidden)?;
         self.run_rows(layer, Stage::Project)?;
         let rows = &mut self.rows;
         let queries = sole(&mut rows.queries)?;
-        gather(&self.works, layer, Stage::Project, &mut queries.qkv, b.qkv_width());
-        rope_rows(kernels, b, &mut queries.qkv, &rows.cos, &rows.sin)?;
+        queries.layer = layer;
+        queries.qkv.resize(tokens * plan.qkv_width(), 0.0);
+        gather(&self.works, layer, Stage::Project, &mut queries.qkv, plan.qkv_width());
+        turn_rows(&weights, parts, &rows.angles, &mut rows.row, &mut queries.qkv)?;
         let cache = kv.layer_mut(layer)?;
-        for (place, row) in queries.places.iter().zip(queries.qkv.chunks_exact(b.qkv_width())) {
-            let (keys, values) = row.split_at(b.query_width()).1.split_at(b.kv_width());
+        for (place, row) in queries.places.iter().zip(queries.qkv.chunks_exact(plan.qkv_width())) {
+            let (keys, values) = row.split_at(plan.query_width()).1.split_at(plan.kv_width());
             cache.write(kernels, place.slot, place.position, keys, values)?;
         }
         let cache = kv.layer(layer)?;
@@ -80,36 +77,16 @@ impl Decoder {
         drop(cache);
         self.run(Task::Heads)?;
         let rows = &mut self.rows;
-        let (places, heads) = (&rows.queries.places, &mut rows.heads);
-        merge_shares(&weights, places, &mut self.works, heads, &mut rows.attended)?;
-        sole(&mut rows.acts)?.set(
-            kernels,
-            &[&parts.output],
-            &rows.attended,
-            tokens,
-            b.query_width(),
-        )?;
+        rows.attended.resize(tokens * plan.query_width(), 0.0);
+        let (queries, heads) = (&rows.queries, &mut rows.heads);
+        merge_shares(&weights, queries, &mut self.works, heads, &mut rows.attended)?;
+        let (output, width) = (&attention.output, plan.query_width());
+        sole(&mut rows.acts)?.set(kernels, &[output], &rows.attended, tokens, width)?;
         self.run_rows(layer, Stage::Output)?;
-        gather(&self.works, layer, Stage::Output, &mut self.rows.normed, b.hidden);
-        Ok(kernels.add_assign(&mut self.rows.x, &self.rows.normed)?)
-    }
-
-    fn feed_forward_rows(&mut self, layer: usize) -> Result<(), ModelError> {
-        let weights = Arc::clone(&self.weights);
-        let (b, kernels) = (&weights.blueprint, weights.kernels);
-        let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
         let rows = &mut self.rows;
-        let tokens = rows.x.len() / b.hidden;
-        norm_rows(kernels, &rows.x, &parts.ffn_norm, b.norm_eps, &mut rows.normed)?;
-        let linears = [&parts.gate, &parts.up];
-        sole(&mut rows.acts)?.set(kernels, &linears, &rows.normed, tokens, b.hidden)?;
-        self.run_rows(layer, Stage::GateUp)?;
-        let rows = &mut self.rows;
-        gather(&self.works, layer, Stage::GateUp, &mut rows.hidden, b.ffn);
-        sole(&mut rows.acts)?.set(kernels, &[&parts.down], &rows.hidden, tokens, b.ffn)?;
-        self.run_rows(layer, Stage::Down)?;
-        gather(&self.works, layer, Stage::Down, &mut self.rows.normed, b.hidden);
-        Ok(kernels.add_assign(&mut self.rows.x, &self.rows.normed)?)
+        gather(&self.works, layer, Stage::Output, &mut rows.normed, b.hidden);
+        let norm = parts.attention_post_norm.as_deref();
+        add_rows(&weights, norm, &rows.normed, &mut rows.row, &mut rows.x)
     }
 
     pub(super) fn run_rows(&mut self, layer: usize, stage: Stage) -> Result<(), ModelError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pricket_simd::{GROUP_ROWS, PackedMatrix, matmul};
 
 use super::attention::{HeadSpace, attend_share};
+use super::heads::Angles;
 use super::space::{Acts, Place};
 use super::weights::{DecoderWeights, Linear};
 use super::work::Work;
@@ -30,6 +31,8 @@ pub(crate) enum Stage {
 /// What every worker reads to attend.
 #[derive(Debug, Default)]
 pub(crate) struct Queries {
+    /// The layer that is attended with.
+    pub(crate) layer: usize,
     pub(crate) places: Vec<Place>,
     /// (tokens, qkv)
     pub(crate) qkv: Vec<f32>,
@@ -42,8 +45,10 @@ pub(crate) struct RowBuffers {
     pub(crate) normed: Vec<f32>,
     pub(crate) attended: Vec<f32>,
     pub(crate) hidden: Vec<f32>,
-    pub(crate) cos: Vec<f32>,
-    pub(crate) sin: Vec<f32>,
+    /// One for each rope.
+    pub(crate) angles: Vec<Angles>,
+    /// A row or a head before it is normalised, or after.
+    pub(crate) row: Vec<f32>,
     pub(crate) acts: Arc<Acts>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) heads: HeadSpace,
@@ -67,8 +72,8 @@ impl RowBuffers {
             normed: Vec::new(),
             attended: Vec::new(),
             hidden: Vec::new(),
-            cos: Vec::new(),
-            sin: Vec::new(),
+            angles: Angles::of(blueprint),
+            row: Vec::new(),
             acts: Arc::new(Acts::empty()),
             queries: Arc::default(),
             heads: HeadSpace::new(blueprint),
@@ -83,12 +88,15 @@ impl DecoderWeights {
             return [Some(self.head()), None, None];
         }
         let Some(parts) = self.layers.get(layer) else { return [None; 3] };
+        let (attention, ffn) = (&parts.attention, &parts.ffn);
         match stage {
-            Stage::Project => [Some(&parts.query), Some(&parts.key), Some(&parts.value)],
-            Stage::Output => [Some(&parts.output), None, None],
+            Stage::Project => {
+                [Some(&attention.query), Some(&attention.key), Some(&attention.value)]
+            }
+            Stage::Output => [Some(&attention.output), None, None],
             // The share of up is the share of gate.
-            Stage::GateUp => [Some(&parts.gate), None, None],
-            Stage::Down => [Some(&parts.down), None, None],
+            Stage::GateUp => [Some(&ffn.gate), None, None],
+            Stage::Down => [Some(&ffn.down), None, None],
             Stage::Head => [None; 3],
         }
     }
@@ -148,35 +156,17 @@ impl Work {
         Ok(())
     }
 
-    /// A share of gate, the same share of up, and the activation of the two.
-    fn gate_up(
-        &mut self,
-        weights: &DecoderWeights,
-        layer: usize,
-        gate: Segment<'_>,
-        acts: &Acts,
-        len: usize,
-    ) -> Result<(), ModelError> {
-        let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
-        let (stride, space) = (gate.width, &mut self.space);
-        space.gate.resize(len, 0.0);
-        space.up.resize(len, 0.0);
-        multiply(weights, &gate, acts, &mut space.gate, stride)?;
-        let up = Segment { linear: &parts.up, ..gate };
-        multiply(weights, &up, acts, &mut space.up, stride)?;
-        Ok(weights.kernels.silu_mul(&space.gate, &space.up, &mut self.out)?)
-    }
-
     /// Attends to this share of the pieces of every token's attention.
     pub(super) fn heads(&mut self) -> Result<(), ModelError> {
         let (Some(queries), Some(kv)) = (&self.queries, &self.kv) else { return Ok(()) };
         let share = (self.index, self.of);
-        attend_share(&self.weights, kv, queries, share, &mut self.space.heads, &mut self.out)
+        let space = &mut self.space.heads;
+        attend_share(&self.weights, kv, queries, share, space, &mut self.out)
     }
 }
 
 /// A segment's rows for every token: `out[token * stride + row]`.
-fn multiply(
+pub(super) fn multiply(
     weights: &DecoderWeights,
     segment: &Segment<'_>,
     acts: &Acts,

@@ -7,6 +7,7 @@ use crate::ModelError;
 use crate::blueprint::Blueprint;
 
 use super::attention::HeadSpace;
+use super::heads::Angles;
 use super::weights::{DecoderWeights, Linear};
 
 /// Where a token of a batch belongs.
@@ -121,9 +122,12 @@ pub(crate) struct Space {
     pub(crate) up: Vec<f32>,
     pub(crate) activated: Vec<f32>,
     pub(crate) heads: HeadSpace,
-    /// Angles of every token: (tokens, head dim / 2) of each.
-    pub(crate) cos: Vec<f32>,
-    pub(crate) sin: Vec<f32>,
+    /// One for each rope.
+    pub(crate) angles: Vec<Angles>,
+    /// A row or a head before it is normalised, or after.
+    pub(crate) row: Vec<f32>,
+    /// How many tokens the sequences' cache has room for.
+    pub(crate) context: usize,
 }
 
 impl Space {
@@ -140,70 +144,20 @@ impl Space {
             up: Vec::new(),
             activated: Vec::new(),
             heads: HeadSpace::new(blueprint),
-            cos: Vec::new(),
-            sin: Vec::new(),
+            angles: Angles::of(blueprint),
+            row: Vec::new(),
+            context: 0,
         }
     }
 
-    /// Makes every buffer fit a tile of `self.places` and writes the angles of their positions.
+    /// Makes the residual stream fit a tile of `self.places` and writes the angles of their
+    /// positions. What a layer reads and writes fits itself to the layer.
     pub(crate) fn fit(&mut self, blueprint: &Blueprint) {
         let tokens = self.places.len();
         self.x.resize(tokens * blueprint.hidden, 0.0);
         self.normed.resize(tokens * blueprint.hidden, 0.0);
-        self.qkv.resize(tokens * blueprint.qkv_width(), 0.0);
-        self.attended.resize(tokens * blueprint.query_width(), 0.0);
-        let half = blueprint.head_dim / 2;
-        fit_angles(&self.places, blueprint, half, &mut self.cos, &mut self.sin);
-    }
-}
-
-/// Writes the angles of every place: (tokens, half) of each.
-pub(crate) fn fit_angles(
-    places: &[Place],
-    blueprint: &Blueprint,
-    half: usize,
-    cos: &mut Vec<f32>,
-    sin: &mut Vec<f32>,
-) {
-    cos.resize(places.len() * half, 0.0);
-    sin.resize(places.len() * half, 0.0);
-    let rows = cos.chunks_exact_mut(half).zip(sin.chunks_exact_mut(half));
-    for (place, (cos, sin)) in places.iter().zip(rows) {
-        blueprint.rope.angles(place.position, cos, sin);
-    }
-}
-
-/// Normalises every row: (tokens, width) to (tokens, width).
-pub(crate) fn norm_rows(
-    kernels: &Kernels,
-    x: &[f32],
-    weight: &[f32],
-    eps: f32,
-    out: &mut [f32],
-) -> Result<(), ModelError> {
-    let width = weight.len();
-    for (row, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-        kernels.rms_norm(row, weight, eps, out)?;
-    }
-    Ok(())
-}
-
-/// Turns every query and key head of every token: (tokens, qkv) in place.
-pub(crate) fn rope_rows(
-    kernels: &Kernels,
-    blueprint: &Blueprint,
-    qkv: &mut [f32],
-    cos: &[f32],
-    sin: &[f32],
-) -> Result<(), ModelError> {
-    let (dim, half) = (blueprint.head_dim, blueprint.head_dim / 2);
-    let turned = blueprint.query_width() + blueprint.kv_width();
-    let angles = cos.chunks_exact(half).zip(sin.chunks_exact(half));
-    for (row, (cos, sin)) in qkv.chunks_exact_mut(blueprint.qkv_width()).zip(angles) {
-        let (heads, _) = row.split_at_mut(turned.min(row.len()));
-        for head in heads.chunks_exact_mut(dim) {
-            kernels.rope(head, cos, sin, blueprint.rope.pairing)?;
+        for (angles, rope) in self.angles.iter_mut().zip(&blueprint.ropes) {
+            angles.fit(&self.places, rope, self.context);
         }
     }
-    Ok(())
 }

@@ -5,8 +5,10 @@ use std::ops::Range;
 use pricket_simd::{GROUP_ROWS, matmul};
 
 use super::attention::attend_tile;
-use super::space::{Acts, Space, norm_rows, rope_rows};
-use super::weights::{DecoderWeights, LayerWeights, Linear};
+use super::ffn::feed_forward;
+use super::heads::{add_rows, embed, norm_rows, turn_rows};
+use super::space::{Acts, Space};
+use super::weights::{DecoderWeights, Linear};
 use super::work::Work;
 use crate::ModelError;
 
@@ -24,7 +26,7 @@ impl Work {
         }
         let hidden = weights.blueprint.hidden;
         for (place, row) in space.places.iter().zip(space.x.chunks_exact_mut(hidden)) {
-            weights.embedding.weight.row_into(place.id as usize, row)?;
+            embed(weights, *place, row)?;
         }
         project(weights, 0, space)
     }
@@ -36,19 +38,15 @@ impl Work {
         }
         let kv = self.kv.as_deref().ok_or(ModelError::CacheForeign)?;
         let (weights, space) = (&*self.weights, &mut self.space);
-        let b = &weights.blueprint;
         let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
-        let tokens = space.places.len();
-        let (heads, attended) = (&mut space.heads, &mut space.attended);
-        attend_tile(weights, kv, &space.places, &space.qkv, heads, attended)?;
-        space.acts.set(
-            weights.kernels,
-            &[&parts.output],
-            &space.attended,
-            tokens,
-            b.query_width(),
-        )?;
-        add_product(weights, &parts.output, &space.acts, &mut space.gate, &mut space.x)?;
+        let (tokens, width) = (space.places.len(), parts.plan.attention.query_width());
+        let output = &parts.attention.output;
+        let Space { places, x, normed, acts, qkv, attended, gate, heads, row, .. } = space;
+        attended.resize(tokens * width, 0.0);
+        attend_tile(weights, &parts.plan.attention, kv, (places, qkv), heads, attended)?;
+        acts.set(weights.kernels, &[output], attended, tokens, width)?;
+        let onto = Onto { x, norm: parts.attention_post_norm.as_deref(), given: normed, row };
+        add_product(weights, output, acts, gate, onto)?;
         feed_forward(weights, parts, space)?;
         if layer + 1 < weights.layers.len() { project(weights, layer + 1, space) } else { Ok(()) }
     }
@@ -60,9 +58,11 @@ fn project(weights: &DecoderWeights, layer: usize, space: &mut Space) -> Result<
     let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
     let tokens = space.places.len();
     norm_rows(weights.kernels, &space.x, &parts.attention_norm, b.norm_eps, &mut space.normed)?;
-    let linears = [&parts.query, &parts.key, &parts.value];
+    let attention = &parts.attention;
+    let linears = [&attention.query, &attention.key, &attention.value];
     space.acts.set(weights.kernels, &linears, &space.normed, tokens, b.hidden)?;
-    let (width, mut first) = (b.qkv_width(), 0);
+    let (width, mut first) = (parts.plan.attention.qkv_width(), 0);
+    space.qkv.resize(tokens * width, 0.0);
     for linear in linears {
         in_blocks(weights, linear, &space.acts, &mut space.gate, |column, rows, product| {
             for (row, product) in space.qkv.chunks_exact_mut(width).zip(product.chunks_exact(rows))
@@ -76,43 +76,42 @@ fn project(weights: &DecoderWeights, layer: usize, space: &mut Space) -> Result<
         })?;
         first += linear.rows();
     }
-    rope_rows(weights.kernels, b, &mut space.qkv, &space.cos, &space.sin)
+    turn_rows(weights, parts, &space.angles, &mut space.row, &mut space.qkv)
 }
 
-/// Norm, gate and up, activation, down, residual: `SwiGLU` (Shazeer 2020). Gate and up are never
-/// whole in memory: block after block of them becomes the activations of the way back.
-fn feed_forward(
-    weights: &DecoderWeights,
-    parts: &LayerWeights,
-    space: &mut Space,
-) -> Result<(), ModelError> {
-    let (b, kernels) = (&weights.blueprint, weights.kernels);
-    let tokens = space.places.len();
-    norm_rows(kernels, &space.x, &parts.ffn_norm, b.norm_eps, &mut space.normed)?;
-    space.acts.set(kernels, &[&parts.gate, &parts.up], &space.normed, tokens, b.hidden)?;
-    space.inner.begin(&parts.down, tokens, b.ffn)?;
-    let (acts, inner) = (&space.acts, &mut space.inner);
-    let (ups, activated) = (&mut space.up, &mut space.activated);
-    in_blocks(weights, &parts.gate, acts, &mut space.gate, |column, rows, gates| {
-        let groups = column / GROUP_ROWS..(column + rows).div_ceil(GROUP_ROWS);
-        ups.resize(tokens * rows, 0.0);
-        activated.resize(tokens * rows, 0.0);
-        multiply(weights, &parts.up, groups, acts, ups, rows)?;
-        kernels.silu_mul(gates, ups, activated)?;
-        inner.set_columns(kernels, &parts.down, column, rows, activated)
-    })?;
-    add_product(weights, &parts.down, &space.inner, &mut space.gate, &mut space.x)
+/// The residual stream, and how a product gets onto it.
+pub(super) struct Onto<'a> {
+    /// (tokens, hidden)
+    pub(super) x: &'a mut [f32],
+    /// The norm behind the product, where there is one.
+    pub(super) norm: Option<&'a [f32]>,
+    /// Where a whole product stands that is to be normalised: (tokens, hidden).
+    pub(super) given: &'a mut [f32],
+    pub(super) row: &'a mut Vec<f32>,
 }
 
 /// Adds a projection of every token to the residual stream.
-fn add_product(
+pub(super) fn add_product(
     weights: &DecoderWeights,
     linear: &Linear,
     acts: &Acts,
     space: &mut Vec<f32>,
-    x: &mut [f32],
+    onto: Onto<'_>,
 ) -> Result<(), ModelError> {
     let (kernels, hidden) = (weights.kernels, weights.blueprint.hidden);
+    let Onto { x, norm, given, row } = onto;
+    if norm.is_some() {
+        // A norm needs all of a row.
+        in_blocks(weights, linear, acts, space, |column, rows, product| {
+            for (row, product) in given.chunks_exact_mut(hidden).zip(product.chunks_exact(rows)) {
+                if let Some(places) = row.get_mut(column..column + rows) {
+                    places.copy_from_slice(product);
+                }
+            }
+            Ok(())
+        })?;
+        return add_rows(weights, norm, given, row, x);
+    }
     in_blocks(weights, linear, acts, space, |column, rows, product| {
         for (row, product) in x.chunks_exact_mut(hidden).zip(product.chunks_exact(rows)) {
             if let Some(places) = row.get_mut(column..column + rows) {
@@ -126,7 +125,7 @@ fn add_product(
 /// Computes a projection of every token by blocks of rows, and hands each on while it is in the
 /// cache: its first row, how many rows, and (tokens, rows) values. A whole product would be larger
 /// than a cache, and its lines would lie a row apart.
-fn in_blocks(
+pub(super) fn in_blocks(
     weights: &DecoderWeights,
     linear: &Linear,
     acts: &Acts,
@@ -147,7 +146,7 @@ fn in_blocks(
 }
 
 /// Some groups of rows of a projection for every token: (tokens, rows).
-fn multiply(
+pub(super) fn multiply(
     weights: &DecoderWeights,
     linear: &Linear,
     groups: Range<usize>,

@@ -2,7 +2,7 @@
 
 use pricket_simd::{ActKind, Kernels, PackedMatrix};
 
-use crate::blueprint::Blueprint;
+use crate::blueprint::{Blueprint, LayerPlan};
 
 /// A projection.
 #[derive(Debug)]
@@ -12,17 +12,34 @@ pub(crate) struct Linear {
     pub(crate) bias: Option<Vec<f32>>,
 }
 
+/// A layer's attention.
 #[derive(Debug)]
-pub(crate) struct LayerWeights {
-    pub(crate) attention_norm: Vec<f32>,
+pub(crate) struct AttentionWeights {
     pub(crate) query: Linear,
     pub(crate) key: Linear,
     pub(crate) value: Linear,
     pub(crate) output: Linear,
-    pub(crate) ffn_norm: Vec<f32>,
+    /// The norms of each head of queries and of keys.
+    pub(crate) head_norms: Option<[Vec<f32>; 2]>,
+}
+
+/// A layer's gated feed-forward layer.
+#[derive(Debug)]
+pub(crate) struct FfnWeights {
     pub(crate) gate: Linear,
     pub(crate) up: Linear,
     pub(crate) down: Linear,
+}
+
+#[derive(Debug)]
+pub(crate) struct LayerWeights {
+    pub(crate) plan: LayerPlan,
+    pub(crate) attention_norm: Vec<f32>,
+    pub(crate) attention: AttentionWeights,
+    pub(crate) attention_post_norm: Option<Vec<f32>>,
+    pub(crate) ffn_norm: Vec<f32>,
+    pub(crate) ffn: FfnWeights,
+    pub(crate) ffn_post_norm: Option<Vec<f32>>,
 }
 
 /// Everything that a pass reads and nothing that it writes.
@@ -44,11 +61,24 @@ impl Linear {
     fn bytes(&self) -> u64 {
         self.weight.bytes() as u64 + self.bias.as_ref().map_or(0, |b| 4 * b.len() as u64)
     }
+
+    fn parameters(&self) -> u64 {
+        let bias = self.bias.as_ref().map_or(0, Vec::len);
+        (self.weight.rows() * self.weight.cols() + bias) as u64
+    }
 }
 
 impl LayerWeights {
     fn linears(&self) -> [&Linear; 7] {
-        [&self.query, &self.key, &self.value, &self.output, &self.gate, &self.up, &self.down]
+        let AttentionWeights { query, key, value, output, .. } = &self.attention;
+        let FfnWeights { gate, up, down } = &self.ffn;
+        [query, key, value, output, gate, up, down]
+    }
+
+    fn norms(&self) -> impl Iterator<Item = &Vec<f32>> {
+        let always = [&self.attention_norm, &self.ffn_norm].into_iter();
+        let behind = self.attention_post_norm.iter().chain(&self.ffn_post_norm);
+        always.chain(behind).chain(self.attention.head_norms.iter().flatten())
     }
 }
 
@@ -73,11 +103,10 @@ impl DecoderWeights {
         self.linears().map(Linear::bytes).sum()
     }
 
-    /// How many weights there are, norms included.
+    /// How many weights there are, norms and biases included.
     pub(crate) fn parameters(&self) -> u64 {
-        let matrices: u64 =
-            self.linears().map(|l| (l.weight.rows() * l.weight.cols()) as u64).sum();
-        let norms = self.layers.len() * 2 * self.blueprint.hidden + self.blueprint.hidden;
-        matrices + norms as u64
+        let matrices: u64 = self.linears().map(Linear::parameters).sum();
+        let norms = self.layers.iter().flat_map(LayerWeights::norms).map(Vec::len);
+        matrices + (norms.sum::<usize>() + self.final_norm.len()) as u64
     }
 }

@@ -90,7 +90,7 @@ fn meanings() -> Vec<Case> {
         ("a theta past f32", with("rope_theta", json!(1e60)), CONFIG, "`rope_theta`"),
         ("scaling in words", scaled(json!("linear")), CONFIG, "invalid type"),
         ("scaling without a type", scaled(json!({"factor": 2})), CONFIG, "rope_type` is missing"),
-        ("yarn", scaled(json!({"type": "yarn", "factor": 2})), UNSUPPORTED, "scaling `yarn`"),
+        ("mrope", scaled(json!({"type": "mrope", "factor": 2})), UNSUPPORTED, "scaling `mrope`"),
         ("dynamic", scaled(json!({"rope_type": "dynamic"})), UNSUPPORTED, "scaling `dynamic`"),
         ("linear by nothing", scaled(json!({"type": "linear"})), CONFIG, "factor` is missing"),
         ("linear by 0", scaled(json!({"type": "linear", "factor": 0})), CONFIG, "above 0"),
@@ -104,7 +104,8 @@ fn meanings() -> Vec<Case> {
         ),
         ("parameters without theta", bare, CONFIG, "rope_theta` is missing"),
         ("parameters per layer", newer(json!({"full_attention": {}})), CONFIG, "is missing"),
-        ("part of a head", with("partial_rotary_factor", json!(0.5)), UNSUPPORTED, "0.5"),
+        ("more than a head", with("partial_rotary_factor", json!(1.5)), CONFIG, "is 1.5"),
+        ("no part of a head", with("partial_rotary_factor", json!(0)), CONFIG, "above 0"),
         ("another activation", with("hidden_act", json!("gelu")), UNSUPPORTED, "`gelu`"),
         (
             "quantised by somebody",
@@ -117,10 +118,56 @@ fn meanings() -> Vec<Case> {
     ]
 }
 
+fn longer_contexts() -> Vec<Case> {
+    let context = "original_max_position_embeddings";
+    let yarn = |field: &str, value: Value| {
+        let mut scaling = json!({"rope_type": "yarn", "factor": 4.0, context: 64});
+        scaling[field] = value;
+        scaled(scaling)
+    };
+    let long = |field: &str, value: Value| {
+        let mut scaling = json!({"type": "longrope", "short_factor": [1, 1, 1, 1, 1, 1, 1, 1],
+            "long_factor": [2, 2, 2, 2, 2, 2, 2, 2], context: 64});
+        scaling[field] = value;
+        scaled(scaling)
+    };
+    let newer = |parameters: Value| with("rope_parameters", parameters);
+    let plain = json!({"rope_type": "default", "rope_theta": 1e4});
+    vec![
+        ("yarn from nowhere", yarn(context, Value::Null), CONFIG, "embeddings` is missing"),
+        ("yarn from 0", yarn(context, json!(0)), CONFIG, "from 1 to"),
+        ("yarn by 0", yarn("factor", json!(0)), CONFIG, "factor` must be above 0"),
+        ("yarn, fast by -1", yarn("beta_fast", json!(-1)), CONFIG, "beta_fast` must be above 0"),
+        ("yarn, slow by 0", yarn("beta_slow", json!(0)), CONFIG, "beta_slow` must be above 0"),
+        ("yarn, weighed by 0", yarn("mscale", json!(0)), CONFIG, "mscale` must be above 0"),
+        ("yarn times 0", yarn("attention_factor", json!(0)), CONFIG, "must be above 0"),
+        ("long, no factors", long("long_factor", Value::Null), CONFIG, "long_factor` is missing"),
+        ("long by 0", long("short_factor", json!([0])), CONFIG, "short_factor` must be above 0"),
+        ("long by words", long("short_factor", json!("all")), CONFIG, "a sequence"),
+        ("long from nowhere", long(context, Value::Null), CONFIG, "embeddings` is missing"),
+        ("long times -1", long("attention_factor", json!(-1)), CONFIG, "must be above 0"),
+        ("only local", newer(json!({"sliding_attention": plain})), CONFIG, "full_attention` is"),
+        (
+            "a local theta of 0",
+            with("rope_local_base_freq", json!(0)),
+            CONFIG,
+            "`rope_local_base_freq` must be above 0",
+        ),
+        ("a window of 0", with("sliding_window", json!(0)), CONFIG, "`sliding_window` must be"),
+        ("too few kinds", with("layer_types", json!(["full_attention"])), CONFIG, "has 1 values"),
+        (
+            "an odd kind",
+            with("layer_types", json!(["full_attention", "chunked_attention"])),
+            UNSUPPORTED,
+            "`chunked_attention`",
+        ),
+    ]
+}
+
 #[test]
 fn every_wrong_config_gives_its_error_and_allocates_little() {
     let alone = Alone::begin();
-    let cases = [sizes(), meanings()].concat();
+    let cases = [sizes(), meanings(), longer_contexts()].concat();
     assert!(cases.len() >= 20, "only {} cases", cases.len());
     for (name, config, code, message) in cases {
         let json = config.to_string();

@@ -9,6 +9,7 @@ mod fixtures;
 mod gguf_reading;
 mod gguf_writer;
 mod inspecting;
+mod mapping;
 mod memory;
 mod mutation;
 mod real_model;

@@ -7,11 +7,11 @@ use pricket_simd::{ATTENTION_CHUNK, Attended};
 
 use super::{HeadSpace, chunks, parts};
 use crate::ModelError;
-use crate::blueprint::Blueprint;
+use crate::blueprint::{AttentionPlan, Blueprint, LayerPlan};
 use crate::decoder::kv::KvLayer;
 use crate::decoder::rows::{Queries, share};
 use crate::decoder::space::Place;
-use crate::decoder::weights::DecoderWeights;
+use crate::decoder::weights::{DecoderWeights, LayerWeights};
 use crate::decoder::work::Work;
 
 /// The most rows of a piece: few, so that a short prompt has pieces enough for every thread.
@@ -26,14 +26,14 @@ struct Piece {
 }
 
 /// Every piece of a batch's attention, in the order of merging.
-fn pieces(b: &Blueprint, places: &[Place]) -> impl Iterator<Item = Piece> {
-    let kv_heads = b.kv_heads;
-    parts(b, places, PIECE_ROWS_MAX).flat_map(move |tokens| {
-        let chunks = chunks(places.get(tokens.clone()).unwrap_or(&[]));
-        (0..kv_heads * chunks).map(move |index| Piece {
+fn pieces(plan: &AttentionPlan, places: &[Place]) -> impl Iterator<Item = Piece> {
+    let kv_heads = plan.kv_heads;
+    parts(plan, places, PIECE_ROWS_MAX).flat_map(move |tokens| {
+        let chunks = chunks(plan, places.get(tokens.clone()).unwrap_or(&[]));
+        (0..kv_heads * chunks.len()).map(move |index| Piece {
             tokens: tokens.clone(),
-            kv_head: index / chunks,
-            chunk: index % chunks,
+            kv_head: index / chunks.len(),
+            chunk: chunks.start + index % chunks.len(),
         })
     })
 }
@@ -42,8 +42,10 @@ fn pieces(b: &Blueprint, places: &[Place]) -> impl Iterator<Item = Piece> {
 /// context of all is full.
 pub(crate) fn decode_room(b: &Blueprint, sequences: usize, tokens_max: usize, of: usize) -> usize {
     let chunks = tokens_max.div_ceil(ATTENTION_CHUNK);
-    let pieces = sequences.saturating_mul(b.kv_heads).saturating_mul(chunks).div_ceil(of.max(1));
-    pieces.saturating_mul(b.heads / b.kv_heads * (b.head_dim + 2))
+    b.widest(|LayerPlan { attention: plan, .. }| {
+        let pieces = sequences.saturating_mul(plan.kv_heads).saturating_mul(chunks);
+        pieces.div_ceil(of.max(1)).saturating_mul(plan.group() * (plan.head_dim + 2))
+    })
 }
 
 /// Attends to this share of a batch's pieces. `out` holds, piece after piece, the sums, the peaks
@@ -56,18 +58,19 @@ pub(crate) fn attend_share(
     space: &mut HeadSpace,
     out: &mut Vec<f32>,
 ) -> Result<(), ModelError> {
-    let b = &weights.blueprint;
-    let own = share(pieces(b, &queries.places).count(), index, of);
+    let Some(LayerWeights { plan, .. }) = weights.layers.get(queries.layer) else { return Ok(()) };
+    let plan = &plan.attention;
+    let own = share(pieces(plan, &queries.places).count(), index, of);
     out.clear();
-    for piece in pieces(b, &queries.places).skip(own.start).take(own.len()) {
+    for piece in pieces(plan, &queries.places).skip(own.start).take(own.len()) {
         let places = queries.places.get(piece.tokens.clone()).unwrap_or(&[]);
         let Some(place) = places.first() else { continue };
-        let rows = queries.qkv.get(piece.tokens.start * b.qkv_width()..).unwrap_or(&[]);
-        space.state.fit(places.len() * b.heads / b.kv_heads, b.head_dim);
-        space.gather(b, piece.kv_head, places, rows);
+        let rows = queries.qkv.get(piece.tokens.start * plan.qkv_width()..).unwrap_or(&[]);
+        space.state.fit(places.len() * plan.group(), plan.head_dim);
+        space.gather(plan, piece.kv_head, places, rows);
         let start = piece.chunk * ATTENTION_CHUNK;
         let span = start..start + ATTENTION_CHUNK;
-        space.attend(weights, kv, place.slot, piece.kv_head, span)?;
+        space.attend(weights.kernels, plan, kv.head(place.slot, piece.kv_head), span)?;
         out.extend_from_slice(&space.state.sums);
         out.extend_from_slice(&space.state.peaks);
         out.extend_from_slice(&space.state.totals);
@@ -79,33 +82,34 @@ pub(crate) fn attend_share(
 /// width).
 pub(crate) fn merge_shares(
     weights: &DecoderWeights,
-    places: &[Place],
+    queries: &Queries,
     works: &mut [Box<Work>],
     space: &mut HeadSpace,
     out: &mut [f32],
 ) -> Result<(), ModelError> {
-    let b = &weights.blueprint;
+    let Some(LayerWeights { plan, .. }) = weights.layers.get(queries.layer) else { return Ok(()) };
+    let (kernels, plan, places) = (weights.kernels, &plan.attention, &queries.places[..]);
     let mut shares = works.iter_mut().map(|work| &mut work.out[..]);
     let mut rest: &mut [f32] = &mut [];
-    for tokens in parts(b, places, PIECE_ROWS_MAX) {
-        let rows = tokens.len() * b.heads / b.kv_heads;
-        let chunks = chunks(places.get(tokens.clone()).unwrap_or(&[]));
-        for kv_head in 0..b.kv_heads {
-            space.state.fit(rows, b.head_dim);
-            for _ in 0..chunks {
+    for tokens in parts(plan, places, PIECE_ROWS_MAX) {
+        let rows = tokens.len() * plan.group();
+        let chunks = chunks(plan, places.get(tokens.clone()).unwrap_or(&[]));
+        for kv_head in 0..plan.kv_heads {
+            space.state.fit(rows, plan.head_dim);
+            for _ in chunks.clone() {
                 while rest.is_empty() {
                     rest = shares.next().ok_or(ModelError::ShareIncomplete)?;
                 }
                 let (piece, others) = rest
-                    .split_at_mut_checked(rows * (b.head_dim + 2))
+                    .split_at_mut_checked(rows * (plan.head_dim + 2))
                     .ok_or(ModelError::ShareIncomplete)?;
                 rest = others;
-                let (sums, ends) = piece.split_at_mut(rows * b.head_dim);
+                let (sums, ends) = piece.split_at_mut(rows * plan.head_dim);
                 let (peaks, totals) = ends.split_at_mut(rows);
                 let part = Attended { sums, peaks, totals };
-                weights.kernels.merge_attended(&mut space.state.attended(), &part, b.head_dim)?;
+                kernels.merge_attended(&mut space.state.attended(), &part, plan.head_dim)?;
             }
-            space.finish_into(weights, kv_head, tokens.start, out)?;
+            space.finish_into(kernels, plan, kv_head, tokens.start, out)?;
         }
     }
     Ok(())

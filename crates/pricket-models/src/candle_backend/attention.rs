@@ -1,0 +1,48 @@
+//! Attention in candle's tensors.
+
+use candle_core::{D, Device, Tensor};
+
+use super::matrix::soft_cap;
+use crate::blueprint::AttentionPlan;
+
+/// Scaled dot-product attention over the cache and the entry itself, of heads that were turned,
+/// (heads, tokens, head dim): (tokens, query width).
+pub(super) fn attend(
+    plan: &AttentionPlan,
+    [queries, mut keys, mut values]: [Tensor; 3],
+    start: usize,
+    cache: &mut Option<(Tensor, Tensor)>,
+) -> candle_core::Result<Tensor> {
+    let (_, tokens, _) = queries.dims3()?;
+    if start > 0
+        && let Some((old_keys, old_values)) = cache.take()
+    {
+        keys = Tensor::cat(&[old_keys.narrow(1, 0, start)?, keys], 1)?;
+        values = Tensor::cat(&[old_values.narrow(1, 0, start)?, values], 1)?;
+    }
+    *cache = Some((keys.clone(), values.clone()));
+    let (group, positions) = (plan.group(), start + tokens);
+    // (kv heads, group * tokens, head dim): consecutive query heads share a key-value head.
+    let queries = queries.reshape((plan.kv_heads, group * tokens, plan.head_dim))?;
+    let scores = queries.matmul(&keys.transpose(1, 2)?.contiguous()?)?;
+    let scores = soft_cap(&(scores * f64::from(plan.scale))?, plan.cap)?;
+    let scores = scores.reshape((plan.heads, tokens, positions))?;
+    let scores = scores.broadcast_add(&mask(plan, start, tokens)?)?;
+    let peak = scores.max_keepdim(D::Minus1)?;
+    let weights = scores.broadcast_sub(&peak)?.exp()?;
+    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
+    let weights = weights.reshape((plan.kv_heads, group * tokens, positions))?;
+    let attended = weights.matmul(&values)?.reshape((plan.heads, tokens, plan.head_dim))?;
+    attended.transpose(0, 1)?.contiguous()?.reshape((tokens, plan.query_width()))
+}
+
+/// 0 where a token may look, minus infinity where it may not: (1, tokens, start + tokens).
+fn mask(plan: &AttentionPlan, start: usize, tokens: usize) -> candle_core::Result<Tensor> {
+    let positions = start + tokens;
+    let row = |own: usize| {
+        let seen = plan.first(own)..own + 1;
+        (0..positions).map(move |at| if seen.contains(&at) { 0.0 } else { f32::NEG_INFINITY })
+    };
+    let values: Vec<f32> = (start..positions).flat_map(row).collect();
+    Tensor::from_vec(values, (1, tokens, positions), &Device::Cpu)
+}

@@ -1,0 +1,122 @@
+//! Packed matrices, biases and norms, put together.
+
+use std::collections::{BTreeMap, HashMap};
+
+use pricket_simd::{Kernels, PackedMatrix, dequantize_row};
+
+use super::plan::{Parts, Stored};
+use super::weights::{AttentionWeights, DecoderWeights, FfnWeights, LayerWeights, Linear};
+use crate::blueprint::{Blueprint, LayerPart, LayerPlan};
+use crate::{ModelError, TensorSource};
+
+/// Packed matrices, by the tensor and the row of it that each begins with.
+pub(super) type Packed = HashMap<(String, usize), PackedMatrix>;
+
+/// Puts the packed matrices, their biases and the norms together.
+pub(super) fn assemble(
+    source: &dyn TensorSource,
+    blueprint: Blueprint,
+    stored: Parts<Stored>,
+    mut packed: Packed,
+    kernels: &'static Kernels,
+) -> Result<DecoderWeights, ModelError> {
+    let Parts { embedding, head, layers } = stored.try_map(|stored| {
+        let bias = stored.bias.as_ref().map(|name| -> Result<_, ModelError> {
+            let all = load_vector(source, name, stored.tensor_rows)?;
+            Ok(all.into_iter().skip(stored.first).take(stored.rows).collect())
+        });
+        let bias = bias.transpose()?;
+        let missing = || ModelError::TensorMissing { tensor: stored.name.clone() };
+        let weight = packed.remove(&(stored.name.clone(), stored.first)).ok_or_else(missing)?;
+        Ok(Linear { weight, bias })
+    })?;
+    let norms = Norms { source, blueprint: &blueprint };
+    let layers = layers.into_iter().zip(&blueprint.layers).enumerate();
+    let layers = layers.map(|(index, (matrices, plan))| norms.layer(index, plan, matrices));
+    let layers = layers.collect::<Result<_, _>>()?;
+    let final_norm = norms.read(blueprint.names.final_norm, blueprint.hidden)?;
+    Ok(DecoderWeights { blueprint, kernels, embedding, layers, final_norm, head })
+}
+
+/// Reads norms, and puts layers together.
+struct Norms<'a> {
+    source: &'a dyn TensorSource,
+    blueprint: &'a Blueprint,
+}
+
+impl Norms<'_> {
+    /// A norm as the kernels multiply with it.
+    fn read(&self, name: &str, len: usize) -> Result<Vec<f32>, ModelError> {
+        load_norm(self.source, self.blueprint, name, len)
+    }
+
+    fn layer(
+        &self,
+        index: usize,
+        plan: &LayerPlan,
+        mut matrices: BTreeMap<LayerPart, Linear>,
+    ) -> Result<LayerWeights, ModelError> {
+        let names = &self.blueprint.names;
+        let mut norms = BTreeMap::new();
+        for (part, len) in self.blueprint.norms(plan) {
+            norms.insert(part, self.read(&names.layer(index, part, "weight"), len)?);
+        }
+        let missing =
+            |part| ModelError::TensorMissing { tensor: names.layer(index, part, "weight") };
+        let mut matrix = |part| matrices.remove(&part).ok_or_else(|| missing(part));
+        let attention = AttentionWeights {
+            query: matrix(LayerPart::Query)?,
+            key: matrix(LayerPart::Key)?,
+            value: matrix(LayerPart::Value)?,
+            output: matrix(LayerPart::Output)?,
+            head_norms: match (
+                norms.remove(&LayerPart::QueryNorm),
+                norms.remove(&LayerPart::KeyNorm),
+            ) {
+                (Some(query), Some(key)) => Some([query, key]),
+                _ => None,
+            },
+        };
+        let ffn = FfnWeights {
+            gate: matrix(LayerPart::Gate)?,
+            up: matrix(LayerPart::Up)?,
+            down: matrix(LayerPart::Down)?,
+        };
+        let mut norm = |part| norms.remove(&part).ok_or_else(|| missing(part));
+        Ok(LayerWeights {
+            plan: plan.clone(),
+            attention_norm: norm(LayerPart::AttentionNorm)?,
+            attention,
+            attention_post_norm: norm(LayerPart::AttentionPostNorm).ok(),
+            ffn_norm: norm(LayerPart::FfnNorm)?,
+            ffn,
+            ffn_post_norm: norm(LayerPart::FfnPostNorm).ok(),
+        })
+    }
+}
+
+/// Reads a norm of `len` values as what rows are multiplied with.
+pub(crate) fn load_norm(
+    source: &dyn TensorSource,
+    blueprint: &Blueprint,
+    name: &str,
+    len: usize,
+) -> Result<Vec<f32>, ModelError> {
+    let mut norm = load_vector(source, name, len)?;
+    norm.iter_mut().for_each(|weight| *weight += blueprint.norm_offset);
+    Ok(norm)
+}
+
+/// Reads a vector of `len` values as floats.
+pub(crate) fn load_vector(
+    source: &dyn TensorSource,
+    name: &str,
+    len: usize,
+) -> Result<Vec<f32>, ModelError> {
+    let info = source.shaped(name, &[len])?;
+    let mut bytes = vec![0; info.format.row_bytes(len)?];
+    source.read_range(name, 0, &mut bytes)?;
+    let mut values = vec![0.0; len];
+    dequantize_row(info.format, &bytes, &mut values)?;
+    Ok(values)
+}

@@ -1,0 +1,139 @@
+//! What architectures refuse: configs that contradict themselves, and files whose tensors are not
+//! those of the architecture. Each error names what is wrong.
+
+use std::fs;
+use std::path::Path;
+
+use pricket_models::{ModelError, OpenOptions, open};
+use serde_json::{Value, json};
+
+use crate::fixtures::committed;
+
+/// A copy of a committed checkpoint, to be spoilt.
+struct Copy(tempfile::TempDir);
+
+impl Copy {
+    fn of(name: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["config.json", "model.safetensors"] {
+            let from = committed("models").join(name).join(file);
+            fs::copy(from, folder.path().join(file)).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Changes fields of the config; null takes a field out.
+    fn change(&self, fields: &Value) {
+        let path = self.path().join("config.json");
+        let mut config: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        for (field, value) in fields.as_object().unwrap() {
+            config[field] = value.clone();
+            if value.is_null() {
+                config.as_object_mut().unwrap().remove(field);
+            }
+        }
+        fs::write(path, config.to_string()).unwrap();
+    }
+
+    /// Changes what the weights' header says of a tensor: its name, and its shape.
+    fn retell(&self, tensor: &str, name: &str, turned: bool) {
+        let path = self.path().join("model.safetensors");
+        let bytes = fs::read(&path).unwrap();
+        let (len, rest) = bytes.split_first_chunk::<8>().unwrap();
+        let (header, data) = rest.split_at(usize::try_from(u64::from_le_bytes(*len)).unwrap());
+        let mut header: Value = serde_json::from_slice(header).unwrap();
+        let mut told = header.as_object_mut().unwrap().remove(tensor).unwrap();
+        if turned {
+            told["shape"].as_array_mut().unwrap().reverse();
+        }
+        header[name] = told;
+        let header = header.to_string();
+        let len = (header.len() as u64).to_le_bytes();
+        fs::write(path, [&len[..], header.as_bytes(), data].concat()).unwrap();
+    }
+
+    fn refused(&self) -> ModelError {
+        let opened = open(self.path(), &OpenOptions::default(), &mut |_| ());
+        opened.err().unwrap_or_else(|| panic!("{} was opened", self.path().display()))
+    }
+}
+
+const CONFIG: &str = "model_config_invalid";
+const UNSUPPORTED: &str = "model_unsupported";
+
+#[test]
+fn configs_that_contradict_themselves_are_refused() {
+    let sliding = json!({"use_sliding_window": true, "max_window_layers": 0,
+        "sliding_window": null});
+    let long = json!({"rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.0],
+        "long_factor": [2.0, 2.0]}});
+    for (name, fields, code, message) in [
+        ("tiny-llama", json!({"partial_rotary_factor": 0.5}), UNSUPPORTED, "whole heads"),
+        ("tiny-qwen2", sliding, CONFIG, "`sliding_window` is missing"),
+        ("tiny-mistral", json!({"rope_theta": 1e-40}), CONFIG, "`rope_theta` must be above 0"),
+        (
+            "tiny-mistral",
+            json!({"model_type": "smollm3", "architectures": null,
+            "no_rope_layers": [1, 1]}),
+            CONFIG,
+            "`no_rope_layers` has 2 values",
+        ),
+        ("tiny-phi3", json!({"partial_rotary_factor": 0.7}), UNSUPPORTED, "turning 11 values"),
+        ("tiny-phi3", long, UNSUPPORTED, "a rope with 2 factors"),
+        ("tiny-gemma3", json!({"sliding_window": null}), CONFIG, "`sliding_window` is missing"),
+        ("tiny-gemma3", json!({"query_pre_attn_scalar": 0}), CONFIG, "must be above 0, but is 0"),
+        ("tiny-gemma3", json!({"hidden_activation": "gelu"}), UNSUPPORTED, "activation `gelu`"),
+        ("tiny-gemma3", json!({"final_logit_softcapping": -30.0}), UNSUPPORTED, "a cap of -30"),
+        ("tiny-gemma3", json!({"attn_logit_softcapping": 0}), UNSUPPORTED, "a cap of 0"),
+    ] {
+        let copy = Copy::of(name);
+        copy.change(&fields);
+        let error = copy.refused();
+        assert_eq!(error.code(), code, "{name} with {fields}: {error}");
+        assert!(error.to_string().contains(message), "{name} with {fields}: {error}");
+    }
+}
+
+#[test]
+fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
+    for (name, tensor) in [
+        ("tiny-qwen2", "model.layers.1.self_attn.k_proj.bias"),
+        ("tiny-qwen3", "model.layers.2.self_attn.q_norm.weight"),
+        ("tiny-mistral", "model.layers.0.self_attn.o_proj.weight"),
+        ("tiny-phi3", "model.layers.1.self_attn.qkv_proj.weight"),
+        ("tiny-phi3", "model.layers.1.mlp.gate_up_proj.weight"),
+        ("tiny-gemma3", "model.layers.5.pre_feedforward_layernorm.weight"),
+        ("tiny-gemma3", "model.layers.0.post_feedforward_layernorm.weight"),
+    ] {
+        let copy = Copy::of(name);
+        copy.retell(tensor, "model.other.weight", false);
+        let error = copy.refused();
+        assert_eq!(error.to_string(), format!("tensor `{tensor}` is missing"), "{name}");
+    }
+    for (name, tensor) in [
+        ("tiny-phi3", "model.layers.1.self_attn.qkv_proj.weight"),
+        ("tiny-phi3", "model.layers.2.mlp.gate_up_proj.weight"),
+        ("tiny-gemma3", "model.layers.5.self_attn.k_proj.weight"),
+    ] {
+        let copy = Copy::of(name);
+        copy.retell(tensor, tensor, true);
+        let error = copy.refused();
+        assert_eq!(error.code(), "tensor_shape", "{name}: {error}");
+        assert!(error.to_string().contains(tensor), "{name}: {error}");
+    }
+    // A checkpoint read as one of a family that has less.
+    for (name, family, extra) in [
+        ("tiny-qwen2", "mistral", "model.layers.0.self_attn.k_proj.bias"),
+        ("tiny-qwen3", "mistral", "model.layers.0.self_attn.k_norm.weight"),
+    ] {
+        let copy = Copy::of(name);
+        copy.change(&json!({"model_type": family, "architectures": null}));
+        let error = copy.refused();
+        assert_eq!(error.code(), "tensors_unused", "{name}: {error}");
+        assert!(error.to_string().contains(extra), "{name}: {error}");
+    }
+}
