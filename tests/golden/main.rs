@@ -10,6 +10,7 @@
 )]
 
 mod company;
+mod files;
 mod real;
 mod residuals;
 mod tiny;

@@ -13,15 +13,20 @@ pub(crate) const TOLERANCE: f32 = 1e-4;
 /// 0.012 at most when the bound was set. A value in a wrong place moves them by whole numbers.
 const TOLERANCE_OF_HALVES: f32 = 0.02;
 
-pub(crate) const TINY: [&str; 8] = [
+pub(crate) const TINY: [&str; 13] = [
     "tiny-llama",
     "tiny-llama-tied",
     "tiny-llama3-rope",
+    "tiny-llama-yarn",
     "tiny-qwen2",
     "tiny-qwen3",
     "tiny-mistral",
+    "tiny-smollm3",
     "tiny-phi3",
+    "tiny-phi35",
+    "tiny-gemma2",
     "tiny-gemma3",
+    "tiny-gemma3-linear",
 ];
 
 const PIECES: [Pieces; 4] = [Pieces::Whole, Pieces::Of(16), Pieces::Of(7), Pieces::Of(1)];
@@ -56,7 +61,7 @@ fn agrees(name: &str) {
 }
 
 /// How far the logits of a prompt are from the recorded ones.
-fn compare(case: &Case, rows: &[Vec<f32>], tolerance: f32, what: &str) -> f32 {
+pub(crate) fn compare(case: &Case, rows: &[Vec<f32>], tolerance: f32, what: &str) -> f32 {
     assert_eq!(rows.len(), case.input_ids.len());
     let mut off = largest_difference(rows.last().unwrap(), &case.last_logits);
     for (row, (ids, logits)) in rows.iter().zip(case.top10_ids.iter().zip(&case.top10_logits)) {
@@ -103,6 +108,31 @@ fn tiny_mistral_with_a_window_agrees() {
 #[test]
 fn tiny_phi3_with_fused_matrices_and_partial_rope_agrees() {
     agrees("tiny-phi3");
+}
+
+#[test]
+fn tiny_llama_with_yarn_agrees() {
+    agrees("tiny-llama-yarn");
+}
+
+#[test]
+fn tiny_smollm3_with_a_layer_without_rope_agrees() {
+    agrees("tiny-smollm3");
+}
+
+#[test]
+fn tiny_phi35_with_two_rows_of_frequencies_agrees() {
+    agrees("tiny-phi35");
+}
+
+#[test]
+fn tiny_gemma2_with_bounds_agrees() {
+    agrees("tiny-gemma2");
+}
+
+#[test]
+fn tiny_gemma3_with_one_rope_stretched_agrees() {
+    agrees("tiny-gemma3-linear");
 }
 
 #[test]

@@ -3,11 +3,13 @@
 //!
 //! It knows no test: it says what is so, and the suites say what must be.
 
+mod conversion;
 mod fixture;
 mod pass;
 mod reference;
 mod truncation;
 
+pub use conversion::converted;
 pub use fixture::{Scratch, fixtures, real_model, tiny_model};
 pub use pass::{Pass, Pieces, most_likely};
 pub use reference::{Case, Greedy, RealCase, RealReference, Reference, largest_difference};

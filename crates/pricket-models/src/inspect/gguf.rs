@@ -8,8 +8,9 @@ use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
 use crate::gguf::{GgufFile, Strings};
 use crate::{ModelError, arch};
 
-/// The matrix whose kind of activations decides how keys and values are kept.
-const QUERIES: &str = "blk.0.attn_q.weight";
+/// The matrix whose kind of activations decides how keys and values are kept: queries, or what
+/// they are fused with.
+const QUERIES: [&str; 2] = ["blk.0.attn_q.weight", "blk.0.attn_qkv.weight"];
 
 pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let file = GgufFile::open(path)?;
@@ -34,7 +35,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let layers = number("block_count");
     let context_length = number("context_length");
     // The first layer's queries decide, as when the model is opened.
-    let queries = file.tensors().iter().find(|tensor| tensor.name == QUERIES);
+    let queries = file.tensors().iter().find(|tensor| QUERIES.contains(&&*tensor.name));
     let of_floats = queries
         .and_then(|tensor| tensor.ggml_type.format())
         .is_some_and(|format| matches!(format, Format::F32 | Format::F16 | Format::Bf16));
