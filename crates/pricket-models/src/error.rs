@@ -70,6 +70,14 @@ pub enum ModelError {
         /// How.
         why: String,
     },
+    /// A file of a model that is split into several does not fit the others.
+    #[error("{path} does not make a whole model with the files beside it: {why}")]
+    SplitInvalid {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        why: String,
+    },
     /// A JSON file of the model is wrong.
     #[error("{path} is not valid: {why}")]
     Config {
@@ -222,6 +230,7 @@ impl ModelError {
             Self::BadMagic { .. }
             | Self::Truncated { .. }
             | Self::Malformed { .. }
+            | Self::SplitInvalid { .. }
             | Self::Config { .. }
             | Self::Metadata { .. }
             | Self::TensorMissing { .. }
@@ -265,6 +274,7 @@ impl ModelError {
             Self::Truncated { .. } => "model_truncated",
             Self::LimitExceeded { .. } => "model_limit_exceeded",
             Self::Malformed { .. } => "model_malformed",
+            Self::SplitInvalid { .. } => "model_split_invalid",
             Self::Config { .. } => "model_config_invalid",
             Self::Metadata { .. } => "model_metadata_invalid",
             Self::ArchitectureUnsupported { .. } => "architecture_unsupported",

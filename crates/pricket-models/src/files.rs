@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::blueprint::Blueprint;
 use crate::folder::HfFolder;
-use crate::gguf::GgufFile;
+use crate::gguf::{GgufFile, is_later_part};
 use crate::{ModelError, TensorSource, TextAssets, arch};
 
 /// The files of a model, of which the headers have been read: what to make a tokenizer from while
@@ -19,12 +19,12 @@ pub struct ModelFiles {
 #[derive(Debug)]
 pub(crate) enum Found {
     Gguf(GgufFile),
-    Folder(HfFolder),
+    Folder(Box<HfFolder>),
 }
 
 impl ModelFiles {
-    /// Looks at a path: a GGUF file, a folder with a `config.json`, a file of such a folder, or a
-    /// folder with one GGUF file.
+    /// Looks at a path: a GGUF file, or any of those that a model is split into; a folder with a
+    /// `config.json`; a file of such a folder; or a folder with one GGUF model.
     ///
     /// # Errors
     /// Whatever is wrong with the headers is named: see [`ModelError`].
@@ -54,21 +54,18 @@ impl Found {
             let of_folder = name == "config.json"
                 || path.extension().is_some_and(|extension| extension == "safetensors");
             return match (of_folder, path.parent()) {
-                (true, Some(parent)) => HfFolder::open(parent).map(Self::Folder),
+                (true, Some(parent)) => HfFolder::open(parent).map(Self::folder),
                 _ => GgufFile::open(path).map(Self::Gguf),
             };
         }
         if path.join("config.json").is_file() {
-            return HfFolder::open(path).map(Self::Folder);
+            return HfFolder::open(path).map(Self::folder);
         }
-        let mut files = gguf_files(path)?;
-        match (files.pop(), files.len()) {
-            (Some(file), 0) => GgufFile::open(&file).map(Self::Gguf),
-            (Some(_), more) => {
-                Err(not_found(&format!("the folder holds {} GGUF files; name one", more + 1)))
-            }
-            (None, _) => Err(not_found("the folder holds no config.json and no GGUF file")),
-        }
+        GgufFile::open(&gguf_of(path)?).map(Self::Gguf)
+    }
+
+    fn folder(folder: HfFolder) -> Self {
+        Self::Folder(Box::new(folder))
     }
 
     pub(crate) fn source(&self) -> &dyn TensorSource {
@@ -93,9 +90,13 @@ impl Found {
     }
 }
 
-/// The GGUF files of a folder, sorted by name.
-pub(crate) fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+/// The one GGUF model of a folder: its file, or the first of those that it is split into.
+///
+/// # Errors
+/// [`ModelError::NotFound`] where there is none, or more than one.
+pub(crate) fn gguf_of(folder: &Path) -> Result<PathBuf, ModelError> {
     let unreadable = |source| ModelError::Read { path: folder.into(), source };
+    let not_found = |why: &str| ModelError::NotFound { path: folder.into(), why: why.into() };
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
@@ -104,7 +105,16 @@ pub(crate) fn gguf_files(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         }
     }
     files.sort();
-    Ok(files)
+    let models: Vec<_> = files.iter().filter(|file| !is_later_part(file)).collect();
+    match (models.as_slice(), files.first()) {
+        ([model], _) => Ok(PathBuf::from(model)),
+        // Parts without their first: which one is missing is told when the model is opened.
+        ([], Some(part)) => Ok(part.clone()),
+        ([], None) => Err(not_found("the folder holds no config.json and no GGUF file")),
+        (more, _) => {
+            Err(not_found(&format!("the folder holds {} GGUF models; name one", more.len())))
+        }
+    }
 }
 
 /// What a model's files say about text, without its weights: the same paths as

@@ -5,7 +5,9 @@
 
 mod ggml_type;
 mod metadata;
+mod part;
 mod reader;
+mod split;
 mod tensors;
 mod text_assets;
 mod value;
@@ -14,24 +16,19 @@ use std::path::Path;
 
 pub use ggml_type::GgmlType;
 pub use metadata::{FromGguf, GgufMetadata};
-use reader::Reader;
+use part::Part;
+pub(crate) use split::is_later_part;
 pub use tensors::GgufTensor;
 pub use value::{GgufArray, GgufValue, Strings};
 
-use crate::limits::GGUF_KEY_BYTES_MAX;
 use crate::tensor_source::{Bytes, NameIndex, label, place};
 use crate::{ModelError, TensorInfo, TensorSource, TextAssets};
 
-const MAGIC: [u8; 4] = *b"GGUF";
-const ALIGNMENT_DEFAULT: u32 = 32;
-/// The fewest bytes of a key and its value: the key's length, a byte of it, a type, a byte of
-/// value.
-const ENTRY_BYTES_MIN: u64 = 8 + 1 + 4 + 1;
-
-/// A GGUF file whose header has been read and held against the file.
+/// A GGUF file, or all files of a model that is split into several, whose headers have been read
+/// and held against the files.
 #[derive(Debug)]
 pub struct GgufFile {
-    bytes: Bytes,
+    parts: Vec<Bytes>,
     version: u32,
     alignment: u64,
     metadata: GgufMetadata,
@@ -40,59 +37,68 @@ pub struct GgufFile {
 }
 
 impl GgufFile {
-    /// Reads the header of a file. The tensors stay on disk.
+    /// Reads the header of a file; of a model that is split into several files, any of them, the
+    /// headers of all. The tensors stay on disk.
     ///
     /// # Errors
-    /// [`ModelError::NotFound`] and [`ModelError::Read`] for the file; [`ModelError::BadMagic`],
+    /// [`ModelError::NotFound`] and [`ModelError::Read`] for the files; [`ModelError::BadMagic`],
     /// [`ModelError::Truncated`], [`ModelError::Malformed`], [`ModelError::Metadata`],
-    /// [`ModelError::LimitExceeded`], [`ModelError::Unsupported`] (version 1, big endian, one file
-    /// of a split model) and [`ModelError::QuantizationUnsupported`] for what it holds.
+    /// [`ModelError::LimitExceeded`], [`ModelError::Unsupported`] (version 1, big endian) and
+    /// [`ModelError::QuantizationUnsupported`] for what they hold; [`ModelError::SplitInvalid`] for
+    /// files that make no whole model.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        Self::read(Bytes::open(path)?)
+        let part = Part::read(Bytes::open(path)?)?;
+        match split::Place::of(&part)? {
+            Some(place) => Self::assemble(split::open(path, part, place)?),
+            None => Self::assemble(vec![part]),
+        }
     }
 
     /// The same for a file that is in memory; `name` is what messages call it.
     ///
     /// # Errors
-    /// As [`GgufFile::open`].
+    /// As [`GgufFile::open`], and [`ModelError::Unsupported`] for one file of a split model.
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, ModelError> {
-        Self::read(Bytes::from_vec(name, bytes))
-    }
-
-    fn read(bytes: Bytes) -> Result<Self, ModelError> {
-        let mut reader = Reader::new(&bytes);
-        let version = read_version(&mut reader, &bytes)?;
-        let tensor_count = reader.u64()?;
-        let entry_count = reader.u64()?;
-        reader.check_count(entry_count, ENTRY_BYTES_MIN)?;
-        reader.check_count(tensor_count, tensors::ENTRY_BYTES_MIN)?;
-        let metadata = read_metadata(&mut reader, entry_count)?;
-        refuse_split(&metadata)?;
-        let alignment = read_alignment(&metadata)?;
-        reader.check_count(tensor_count, tensors::ENTRY_BYTES_MIN)?;
-        let mut tensors = Vec::new();
-        for _ in 0..tensor_count {
-            tensors.push(tensors::read_entry(&mut reader)?);
+        let part = Part::read(Bytes::from_vec(name, bytes))?;
+        if let Some(place) = split::Place::of(&part)? {
+            return Err(ModelError::Unsupported {
+                what: format!("a part of a model split into {} GGUF files", place.count),
+                why: "its other parts are not in memory".to_owned(),
+            });
         }
-        // The header's limit keeps the sum far below 2^64.
-        let data_start = reader.position().next_multiple_of(alignment);
-        tensors::settle(&mut tensors, data_start, alignment, &bytes)?;
-        let index = NameIndex::build(&tensors, |tensor| &tensor.name).map_err(|twice| {
-            let name = tensors.get(twice).map_or_else(String::new, |tensor| label(&tensor.name));
-            reader.malformed(format!("tensor `{name}` is there twice"))
-        })?;
-        drop(reader);
-        Ok(Self { bytes, version, alignment, metadata, tensors, index })
+        Self::assemble(vec![part])
     }
 
-    /// The file.
+    /// Puts the parts together; the first one's metadata is the model's.
+    fn assemble(parts: Vec<Part>) -> Result<Self, ModelError> {
+        let mut files = Vec::with_capacity(parts.len());
+        let (mut tensors, mut head) = (Vec::new(), None);
+        for part in parts {
+            let Part { bytes, version, alignment, metadata, tensors: more } = part;
+            tensors
+                .extend(more.into_iter().map(|tensor| GgufTensor { part: files.len(), ..tensor }));
+            files.push(bytes);
+            head.get_or_insert((version, alignment, metadata));
+        }
+        let (version, alignment, metadata) = head.unwrap_or_default();
+        let index = NameIndex::build(&tensors, |tensor| &tensor.name)
+            .map_err(|twice| there_twice(&tensors, &files, twice))?;
+        Ok(Self { parts: files, version, alignment, metadata, tensors, index })
+    }
+
+    /// The file; the first one of several.
     pub fn path(&self) -> &Path {
-        self.bytes.path()
+        self.parts.first().map_or(Path::new(""), Bytes::path)
     }
 
-    /// The file's size in bytes.
+    /// The model's files, in the order of [`GgufTensor::part`].
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.parts.iter().map(Bytes::path)
+    }
+
+    /// The size of all files in bytes.
     pub fn file_bytes(&self) -> u64 {
-        self.bytes.len()
+        self.parts.iter().map(Bytes::len).sum()
     }
 
     /// The format's version: 2 or 3.
@@ -168,62 +174,28 @@ impl TensorSource for GgufFile {
     fn read_range(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), ModelError> {
         let tensor = self.wanted(name)?;
         let position = place(name, tensor.offset, tensor.bytes, offset, buffer.len())?;
-        self.bytes.read_at(position, buffer)
-    }
-}
-
-fn read_version(reader: &mut Reader<'_>, bytes: &Bytes) -> Result<u32, ModelError> {
-    if bytes.len() >= MAGIC.len() as u64 {
-        let found: [u8; 4] = reader.array()?;
-        if found != MAGIC {
-            let found = found.escape_ascii().to_string();
-            return Err(ModelError::BadMagic { what: bytes.name(), format: "GGUF", found });
+        match self.parts.get(tensor.part) {
+            Some(file) => file.read_at(position, buffer),
+            None => Err(ModelError::TensorMissing { tensor: label(name) }),
         }
-    } else {
-        let (what, have) = (bytes.name(), bytes.len());
-        return Err(ModelError::Truncated { what, offset: 0, need: MAGIC.len() as u64, have });
     }
-    let version = reader.u32()?;
-    let why = match version {
-        2 | 3 => return Ok(version),
-        1 => "it is older than version 2; convert the model again",
-        _ if matches!(version.swap_bytes(), 1..=3) => {
-            "it is big endian; convert the model for little-endian machines"
-        }
-        _ => "versions 2 and 3 are",
-    };
-    let what = format!("GGUF version {version} of {}", bytes.name());
-    Err(ModelError::Unsupported { what, why: why.to_owned() })
 }
 
-fn read_metadata(reader: &mut Reader<'_>, count: u64) -> Result<GgufMetadata, ModelError> {
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        let key = reader.string("a metadata key", GGUF_KEY_BYTES_MAX)?;
-        if key.is_empty() {
-            return Err(reader.malformed("a metadata key is empty"));
-        }
-        entries.push((key, reader.value()?));
-    }
-    GgufMetadata::new(entries)
-}
-
-fn read_alignment(metadata: &GgufMetadata) -> Result<u64, ModelError> {
-    const KEY: &str = "general.alignment";
-    let alignment = metadata.find::<u32>(KEY)?.unwrap_or(ALIGNMENT_DEFAULT);
-    if !alignment.is_power_of_two() {
-        let why = format!("is {alignment}, but a power of two is expected");
-        return Err(ModelError::Metadata { key: KEY.to_owned(), why });
-    }
-    Ok(alignment.into())
-}
-
-fn refuse_split(metadata: &GgufMetadata) -> Result<(), ModelError> {
-    match metadata.find::<u32>("split.count")? {
-        Some(count) if count > 1 => Err(ModelError::Unsupported {
-            what: format!("a model split into {count} GGUF files"),
-            why: "join the files first (`llama-gguf-split --merge`)".to_owned(),
-        }),
-        _ => Ok(()),
+/// The refusal of a tensor that is there twice.
+fn there_twice(tensors: &[GgufTensor], files: &[Bytes], twice: usize) -> ModelError {
+    let name = tensors.get(twice).map_or_else(String::new, |tensor| label(&tensor.name));
+    let second = tensors.get(twice);
+    let first = tensors.iter().find(|tensor| second.is_some_and(|s| s.name == tensor.name));
+    let file = |tensor: Option<&GgufTensor>| tensor.and_then(|tensor| files.get(tensor.part));
+    match (file(first), file(second)) {
+        (Some(first), Some(other)) if first.path() != other.path() => ModelError::SplitInvalid {
+            path: other.path().to_owned(),
+            why: format!("tensor `{name}` is in {} too", first.name()),
+        },
+        (_, other) => ModelError::Malformed {
+            what: other.map_or_else(String::new, Bytes::name),
+            offset: second.map_or(0, |tensor| tensor.offset),
+            why: format!("tensor `{name}` is there twice"),
+        },
     }
 }

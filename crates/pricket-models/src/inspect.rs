@@ -10,7 +10,7 @@ use pricket_simd::default_threads;
 use serde::{Deserialize, Serialize};
 
 use crate::decoder::{Need, Parts};
-use crate::files::{Found, gguf_files};
+use crate::files::{Found, gguf_of};
 use crate::inventory::Inventory;
 use crate::{KvFormat, ModelError};
 
@@ -166,13 +166,7 @@ fn described(path: &Path) -> Result<Inspection, ModelError> {
         if path.join(checkpoint::CONFIG).exists() {
             return checkpoint::inspect(path, path);
         }
-        return match gguf_files(path)?.as_slice() {
-            [file] => gguf::inspect(file),
-            [] => Err(not_found("the folder holds no config.json and no GGUF file")),
-            more => {
-                Err(not_found(&format!("the folder holds {} GGUF files; name one", more.len())))
-            }
-        };
+        return gguf::inspect(&gguf_of(path)?);
     }
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("safetensors") => {

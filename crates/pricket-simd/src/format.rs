@@ -1,14 +1,18 @@
 //! The tensor types of GGUF files that the kernels read, and their plain definition.
 
 mod codes;
+pub(crate) mod grids;
+mod i_quants;
 mod k_quants;
+mod tabled;
 
 use std::fmt;
 
 use half::{bf16, f16};
 
-pub(crate) use codes::Codes;
+pub(crate) use codes::{Codes, NO_OFFSET};
 pub(crate) use k_quants::factors;
+pub(crate) use tabled::{Steps, Tabled, half_power};
 
 use crate::SimdError;
 
@@ -42,11 +46,37 @@ pub enum Format {
     Q5K,
     /// 256 6-bit codes; 8-bit scales per 16.
     Q6K,
+    /// 256 ternary steps by points of a grid of 8 dimensions, moved by an eighth to either side;
+    /// 3-bit scales per 32.
+    Iq1S,
+    /// The same, with 3-bit scales per 16, and moved eight by eight.
+    Iq1M,
+    /// 256 values by points of a grid of 8 dimensions, signs beside them; 4-bit scales per 32.
+    Iq2Xxs,
+    /// The same by a grid of 512 points; 4-bit scales per 16.
+    Iq2Xs,
+    /// The same by a grid of 1,024 points; 4-bit scales per 16.
+    Iq2S,
+    /// 256 values by points of a grid of 4 dimensions, signs beside them; 4-bit scales per 32.
+    Iq3Xxs,
+    /// The same by a grid of 512 points; 4-bit scales per 32.
+    Iq3S,
+    /// 32 nibbles that are places on a curve of 16 steps, and an f16 scale.
+    Iq4Nl,
+    /// 256 such nibbles; 6-bit scales per 32.
+    Iq4Xs,
+    /// 256 ternary digits, five to a byte, and an f16 scale.
+    Tq1_0,
+    /// 256 ternary digits of 2 bits, and an f16 scale.
+    Tq2_0,
+    /// 32 floats of 4 bits (E2M1) and a power of two (E8M0): the OCP's MXFP4. A power so large that
+    /// it exceeds f32 once it is multiplied by the scale of activations makes products infinite.
+    Mxfp4,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
         Self::F32,
         Self::F16,
         Self::Bf16,
@@ -60,51 +90,63 @@ impl Format {
         Self::Q4K,
         Self::Q5K,
         Self::Q6K,
+        Self::Iq1S,
+        Self::Iq1M,
+        Self::Iq2Xxs,
+        Self::Iq2Xs,
+        Self::Iq2S,
+        Self::Iq3Xxs,
+        Self::Iq3S,
+        Self::Iq4Nl,
+        Self::Iq4Xs,
+        Self::Tq1_0,
+        Self::Tq2_0,
+        Self::Mxfp4,
     ];
 
     /// The name that GGUF tools print.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "F32",
-            Self::F16 => "F16",
-            Self::Bf16 => "BF16",
-            Self::Q4_0 => "Q4_0",
-            Self::Q4_1 => "Q4_1",
-            Self::Q5_0 => "Q5_0",
-            Self::Q5_1 => "Q5_1",
-            Self::Q8_0 => "Q8_0",
-            Self::Q2K => "Q2_K",
-            Self::Q3K => "Q3_K",
-            Self::Q4K => "Q4_K",
-            Self::Q5K => "Q5_K",
-            Self::Q6K => "Q6_K",
-        }
+        self.traits().0
     }
 
     /// Values in one block: the columns of a matrix are a multiple of this.
     pub fn block_len(self) -> usize {
-        match self {
-            Self::F32 | Self::F16 | Self::Bf16 => 1,
-            Self::Q4_0 | Self::Q4_1 | Self::Q5_0 | Self::Q5_1 | Self::Q8_0 => 32,
-            Self::Q2K | Self::Q3K | Self::Q4K | Self::Q5K | Self::Q6K => 256,
-        }
+        self.traits().1
     }
 
     /// Bytes of one block in a file.
     pub fn block_bytes(self) -> usize {
+        self.traits().2
+    }
+
+    /// Name, values and bytes of a block.
+    fn traits(self) -> (&'static str, usize, usize) {
         match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-            Self::Q4_0 => 18,
-            Self::Q4_1 => 20,
-            Self::Q5_0 => 22,
-            Self::Q5_1 => 24,
-            Self::Q8_0 => 34,
-            Self::Q2K => 84,
-            Self::Q3K => 110,
-            Self::Q4K => 144,
-            Self::Q5K => 176,
-            Self::Q6K => 210,
+            Self::F32 => ("F32", 1, 4),
+            Self::F16 => ("F16", 1, 2),
+            Self::Bf16 => ("BF16", 1, 2),
+            Self::Q4_0 => ("Q4_0", 32, 18),
+            Self::Q4_1 => ("Q4_1", 32, 20),
+            Self::Q5_0 => ("Q5_0", 32, 22),
+            Self::Q5_1 => ("Q5_1", 32, 24),
+            Self::Q8_0 => ("Q8_0", 32, 34),
+            Self::Q2K => ("Q2_K", 256, 84),
+            Self::Q3K => ("Q3_K", 256, 110),
+            Self::Q4K => ("Q4_K", 256, 144),
+            Self::Q5K => ("Q5_K", 256, 176),
+            Self::Q6K => ("Q6_K", 256, 210),
+            Self::Iq1S => ("IQ1_S", 256, 50),
+            Self::Iq1M => ("IQ1_M", 256, 56),
+            Self::Iq2Xxs => ("IQ2_XXS", 256, 66),
+            Self::Iq2Xs => ("IQ2_XS", 256, 74),
+            Self::Iq2S => ("IQ2_S", 256, 82),
+            Self::Iq3Xxs => ("IQ3_XXS", 256, 98),
+            Self::Iq3S => ("IQ3_S", 256, 110),
+            Self::Iq4Nl => ("IQ4_NL", 32, 18),
+            Self::Iq4Xs => ("IQ4_XS", 256, 136),
+            Self::Tq1_0 => ("TQ1_0", 256, 54),
+            Self::Tq2_0 => ("TQ2_0", 256, 66),
+            Self::Mxfp4 => ("MXFP4", 32, 17),
         }
     }
 

@@ -3,6 +3,13 @@
 //! Sixteen rows are interleaved into one group: 64-byte line after 64-byte line, each with four
 //! consecutive columns of all 16 rows (one byte per code), so that one load feeds one dot product
 //! over 16 rows. Scales and offsets stand in the same stream, just before the codes they belong to.
+//!
+//! Codes keep the number of bits that the file gives them, but for what the kernels could not open
+//! as fast as memory brings it: the points of the I-quants' grids become the places of their values
+//! in a table of 16 steps, and ternary digits two bits. In bits for each weight, the file's beside
+//! the packed ones: `IQ1_S` 1.56, `IQ1_M` 1.75, `IQ2_XXS` 2.06, `IQ2_XS` 2.31 and `IQ2_S` 2.56
+//! take 3.625; `IQ3_XXS` 3.06, `IQ3_S` 3.44 and `IQ4_XS` 4.25 take 4.375; MXFP4 4.25 takes 4.5;
+//! `TQ1_0` 1.69 and `TQ2_0` 2.06 take 2.125.
 
 mod interleave;
 mod layout;

@@ -15,7 +15,9 @@ pub struct GgufTensor {
     pub shape: Vec<usize>,
     /// How its values are stored.
     pub ggml_type: GgmlType,
-    /// Where its bytes begin, counted from the file's first.
+    /// Which of the model's files holds it.
+    pub part: usize,
+    /// Where its bytes begin, counted from that file's first.
     pub offset: u64,
     /// How many bytes it has.
     pub bytes: u64,
@@ -64,7 +66,7 @@ pub(super) fn read_entry(reader: &mut Reader<'_>) -> Result<GgufTensor, ModelErr
         reader.malformed(format!("tensor `{name}` of shape {shape:?} {why}"))
     })?;
     shape.reverse();
-    Ok(GgufTensor { name, shape, ggml_type, offset: reader.u64()?, bytes })
+    Ok(GgufTensor { name, shape, ggml_type, part: 0, offset: reader.u64()?, bytes })
 }
 
 /// The bytes of a tensor, whose innermost axis is the first of `axes` and holds whole blocks.

@@ -45,7 +45,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         path: path.display().to_string(),
         format: ModelFormat::Gguf,
         format_version: Some(file.version()),
-        files: 1,
+        files: file.paths().count() as u64,
         file_bytes: file.file_bytes(),
         name: metadata.find::<&str>("general.name")?.map(str::to_owned),
         parameters: total(&tensor_types, |entry| entry.parameters),

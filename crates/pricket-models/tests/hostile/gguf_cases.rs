@@ -191,10 +191,10 @@ fn keys() -> Vec<Case> {
             "is -32",
         ),
         case(
-            "one file of three",
+            "one file of three that says not which",
             &with(|entries| entries.push(entry("split.count", 2, [3, 0]))),
-            UNSUPPORTED,
-            "split into 3",
+            METADATA,
+            "`split.no` is missing",
         ),
     ]
 }

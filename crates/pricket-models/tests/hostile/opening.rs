@@ -42,13 +42,13 @@ fn spoilt_parts() -> Vec<Case> {
         (
             "an unknown quantisation",
             |file| {
-                // A row of 256 values in 136 bytes stands where 8 rows of 32 stood.
+                // A row of 64 values in 36 bytes stands where 2 rows of 32 stood.
                 let tensor = file.tensor_mut("blk.0.attn_q.weight");
-                tensor.axes = vec![256, 4];
-                tensor.kind = 23;
+                tensor.axes = vec![64, 16];
+                tensor.kind = 40;
             },
             "quantization_unsupported",
-            "`blk.0.attn_q.weight` is stored as IQ4_XS",
+            "`blk.0.attn_q.weight` is stored as NVFP4",
         ),
         (
             "a missing tensor",
@@ -149,7 +149,7 @@ fn the_model_that_these_cases_change_opens() {
     assert_eq!(inspect(folder.path()).unwrap().layers, Some(1));
     fs::write(folder.path().join("second.gguf"), File::llama().bytes()).unwrap();
     let error = inspect(folder.path()).unwrap_err();
-    assert!(error.to_string().contains("2 GGUF files"), "{error}");
+    assert!(error.to_string().contains("2 GGUF models"), "{error}");
 }
 
 #[test]

@@ -186,11 +186,11 @@ fn shapes_are_held_against_what_the_caller_expects() {
 
 #[test]
 fn a_type_that_the_kernels_do_not_read_is_listed_and_refused_by_name() {
-    let bytes = File::of_tensors(vec![tensor("w", &[256], 23, 0)], 136).bytes();
-    let file = GgufFile::from_bytes("iq4_xs", bytes).unwrap();
-    assert_eq!(file.tensor("w").unwrap().ggml_type.name(), "IQ4_XS");
+    let bytes = File::of_tensors(vec![tensor("w", &[256], 40, 0)], 144).bytes();
+    let file = GgufFile::from_bytes("nvfp4", bytes).unwrap();
+    assert_eq!(file.tensor("w").unwrap().ggml_type.name(), "NVFP4");
     let error = file.info("w").unwrap_err();
-    assert_eq!(error.to_string(), "tensor `w` is stored as IQ4_XS, which is not supported");
+    assert_eq!(error.to_string(), "tensor `w` is stored as NVFP4, which is not supported");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::gguf_writer::{F32, File, STRING, U32, entry, string, tensor};
 fn llama() -> File {
     let number = |key: &str, value: u32| entry(key, U32, value.to_le_bytes());
     File::of_tensors(
-        vec![tensor("a", &[32, 4], 2, 0), tensor("b", &[256], 23, 96), tensor("c", &[8], 0, 256)],
+        vec![tensor("a", &[32, 4], 2, 0), tensor("b", &[256], 40, 96), tensor("c", &[8], 0, 256)],
         288,
     )
     .with(|file| {
@@ -42,7 +42,7 @@ fn a_gguf_file_is_told_from_its_header() {
     assert_eq!((found.format, found.format_version), (ModelFormat::Gguf, Some(3)));
     assert_eq!((found.architecture.as_str(), found.name.as_deref()), ("llama", Some("tiny")));
     assert_eq!((found.files, found.file_bytes), (1, file.bytes().len() as u64));
-    assert_eq!((found.parameters, found.weight_bytes), (128 + 256 + 8, 72 + 136 + 32));
+    assert_eq!((found.parameters, found.weight_bytes), (128 + 256 + 8, 72 + 144 + 32));
     assert_eq!((found.context_length, found.vocab_size), (Some(1000), Some(99)));
     assert_eq!((found.heads, found.kv_heads, found.head_dim), (Some(4), Some(2), Some(16)));
     assert_eq!((found.tokenizer, found.has_chat_template), (None, false));
@@ -51,8 +51,8 @@ fn a_gguf_file_is_told_from_its_header() {
         .iter()
         .map(|kind| (kind.name.as_str(), kind.tensors, kind.bytes, kind.supported))
         .collect();
-    assert_eq!(types, [("IQ4_XS", 1, 136, false), ("Q4_0", 1, 72, true), ("F32", 1, 32, true)]);
-    assert_eq!(found.quantization, "IQ4_XS");
+    assert_eq!(types, [("NVFP4", 1, 144, false), ("Q4_0", 1, 72, true), ("F32", 1, 32, true)]);
+    assert_eq!(found.quantization, "NVFP4");
 }
 
 #[test]
@@ -60,10 +60,10 @@ fn memory_is_the_weights_and_the_cache() {
     let found = inspected(&llama());
     // 3 layers, 2 heads of 16 values, keys and values, two bytes each.
     assert_eq!(found.kv_bytes_per_token, Some(384));
-    assert_eq!(found.memory_bytes(10), Some(240 + 3840));
-    assert_eq!(found.memory_bytes_full_context, Some(240 + 384_000));
-    found.check_memory(10, 4080).unwrap();
-    let error = found.check_memory(10, 4079).unwrap_err();
+    assert_eq!(found.memory_bytes(10), Some(248 + 3840));
+    assert_eq!(found.memory_bytes_full_context, Some(248 + 384_000));
+    found.check_memory(10, 4088).unwrap();
+    let error = found.check_memory(10, 4087).unwrap_err();
     assert_eq!(error.code(), "memory_exceeded");
     assert_eq!(error.to_string(), "the model needs 4.0 KiB of memory, but 4.0 KiB are available");
     assert_eq!(found.memory_bytes(u64::MAX), None);

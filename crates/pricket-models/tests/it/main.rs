@@ -13,3 +13,4 @@ mod mapping;
 mod memory;
 mod mutation;
 mod real_model;
+mod splitting;

@@ -4,6 +4,7 @@ use half::f16;
 
 use super::Format;
 use super::k_quants;
+use super::tabled::Tabled;
 
 /// 32 consecutive values of a row as unsigned codes: value `k` is
 /// `scale[k / 16] * (code[k] - zero) + offset[k / 16]`.
@@ -17,9 +18,12 @@ pub(crate) struct Codes {
     pub(crate) zero: u8,
     /// A scale per 16 values.
     pub(crate) scale: [f32; 2],
-    /// An offset per 16 values.
+    /// An offset per 16 values; [`NO_OFFSET`] where the format has none.
     pub(crate) offset: [f32; 2],
 }
+
+/// What leaves every number as it is when it is added, zeros with a sign among them.
+pub(crate) const NO_OFFSET: f32 = -0.0;
 
 /// The two bytes at `at` as an f16; zero where the slice ends.
 pub(super) fn f16_at(block: &[u8], at: usize) -> f32 {
@@ -40,13 +44,16 @@ impl Codes {
     /// Reads the `run`-th 32 values of one block of a quantised `format`.
     pub(crate) fn read(format: Format, block: &[u8], run: usize) -> Self {
         match format {
-            Format::Q4_0 => Self::even(nibbles(block, 2), 8, f16_at(block, 0), 0.0),
+            Format::Q4_0 => Self::even(nibbles(block, 2), 8, f16_at(block, 0), NO_OFFSET),
             Format::Q4_1 => Self::even(nibbles(block, 4), 0, f16_at(block, 0), f16_at(block, 2)),
-            Format::Q5_0 => Self::even(five_bits(block, 2), 16, f16_at(block, 0), 0.0),
+            Format::Q5_0 => Self::even(five_bits(block, 2), 16, f16_at(block, 0), NO_OFFSET),
             Format::Q5_1 => Self::even(five_bits(block, 4), 0, f16_at(block, 0), f16_at(block, 2)),
-            Format::Q8_0 => {
-                Self::even(bytes(block, 2).map(|code| code ^ 0x80), 128, f16_at(block, 0), 0.0)
-            }
+            Format::Q8_0 => Self::even(
+                bytes(block, 2).map(|code| code ^ 0x80),
+                128,
+                f16_at(block, 0),
+                NO_OFFSET,
+            ),
             Format::Q2K => k_quants::q2(block, run),
             Format::Q3K => k_quants::q3(block, run),
             Format::Q4K => k_quants::q4(block, run),
@@ -54,6 +61,8 @@ impl Codes {
             Format::Q6K => k_quants::q6(block, run),
             // Floats have no codes; their rows are read as they are.
             Format::F32 | Format::F16 | Format::Bf16 => Self::even([0; 32], 0, 0.0, 0.0),
+            _ => Tabled::of(format)
+                .map_or(Self::even([0; 32], 0, 0.0, 0.0), |tabled| tabled.codes(block, run)),
         }
     }
 
@@ -72,7 +81,7 @@ impl Codes {
 }
 
 /// 16 bytes at `at`: the low nibbles are values 0..16, the high ones values 16..32.
-fn nibbles(block: &[u8], at: usize) -> [u8; 32] {
+pub(super) fn nibbles(block: &[u8], at: usize) -> [u8; 32] {
     let pairs: &[u8; 16] = bytes(block, at);
     std::array::from_fn(|k| if k < 16 { pairs[k] & 15 } else { pairs[k - 16] >> 4 })
 }

@@ -2,7 +2,7 @@
 //! Source: the GGUF specification and ggml's `dequantize_row_q*_K`.
 
 use super::Format;
-use super::codes::{Codes, byte, bytes, f16_at};
+use super::codes::{Codes, NO_OFFSET, byte, bytes, f16_at};
 
 /// `Q2_K`: 16 bytes of scale (low nibble) and offset (high nibble) per 16 values, 64 bytes of 2-bit
 /// codes, f16 scale, f16 offset scale. Each half of 128 values shares 32 bytes of codes.
@@ -36,7 +36,7 @@ pub(super) fn q3(block: &[u8], run: usize) -> Codes {
         code: std::array::from_fn(|k| ((low[k] >> shift) & 3) | ((third[k] >> run) & 1) << 2),
         zero: 4,
         scale: [scale(2 * run), scale(2 * run + 1)],
-        offset: [0.0; 2],
+        offset: [NO_OFFSET; 2],
     }
 }
 
@@ -89,7 +89,7 @@ pub(super) fn q6(block: &[u8], run: usize) -> Codes {
         }),
         zero: 32,
         scale: [scale(2 * run), scale(2 * run + 1)],
-        offset: [0.0; 2],
+        offset: [NO_OFFSET; 2],
     }
 }
 

@@ -9,6 +9,7 @@ mod layouts;
 mod products;
 mod single;
 mod sums;
+mod tabled;
 mod weights;
 
 pub(super) use layouts::by_layout;
@@ -19,6 +20,7 @@ pub(super) use products::{kernel, products};
 pub(super) use single::pair_dots;
 pub(super) use single::{matvec, row_sums};
 pub(super) use sums::sums;
+pub(super) use tabled::tabled;
 pub(super) use weights::{openers, weights};
 
 /// Codes that are signed bytes, where others give their greatest code: they are multiplied as

@@ -3,6 +3,8 @@
 //! Unit by unit, and of each unit row by row, so that the lines that 16 rows write into stay in the
 //! first-level cache until they are full.
 
+mod tabled;
+
 use super::GROUP_ROWS;
 use super::layout::Line;
 use crate::Format;
@@ -20,7 +22,7 @@ pub(super) fn pack_group(format: Format, rows: &[u8], row_bytes: usize, lines: &
                 put(line, 32 * part + 2 * row, *value);
             });
         }
-        Format::Q4_0 => rows.each(2, lines, put_block::<9, 18, 1>),
+        Format::Q4_0 | Format::Iq4Nl => rows.each(2, lines, put_block::<9, 18, 1>),
         Format::Q4_1 => rows.each(2, lines, put_block::<10, 20, 2>),
         Format::Q8_0 => rows.each(2, lines, put_bytes),
         Format::Q5_0 => rows.each(2, lines, put_five::<11, 22, 1>),
@@ -30,6 +32,17 @@ pub(super) fn pack_group(format: Format, rows: &[u8], row_bytes: usize, lines: &
         Format::Q6K => rows.each(1, lines, put_six_super),
         Format::Q3K => rows.each(1, lines, put_three_super),
         Format::Q2K => rows.each(1, lines, put_two_super),
+        Format::Mxfp4 => rows.each(2, lines, tabled::put_micro),
+        Format::Iq1S => rows.each(1, lines, tabled::three::<50>(format)),
+        Format::Iq1M => rows.each(1, lines, tabled::three::<56>(format)),
+        Format::Iq2Xxs => rows.each(1, lines, tabled::three::<66>(format)),
+        Format::Iq2Xs => rows.each(1, lines, tabled::three::<74>(format)),
+        Format::Iq2S => rows.each(1, lines, tabled::three::<82>(format)),
+        Format::Iq3Xxs => rows.each(1, lines, tabled::nibble::<98>(format)),
+        Format::Iq3S => rows.each(1, lines, tabled::nibble::<110>(format)),
+        Format::Iq4Xs => rows.each(1, lines, tabled::nibble::<136>(format)),
+        Format::Tq1_0 => rows.each(1, lines, tabled::two::<54>(format)),
+        Format::Tq2_0 => rows.each(1, lines, tabled::two::<66>(format)),
     }
 }
 

@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable, must_cast};
 use half::{bf16, f16};
 
+use crate::format::Steps;
 use crate::{ActKind, Format};
 
 /// 64 bytes on a cache line of their own: four bytes for each of 16 rows.
@@ -70,6 +71,27 @@ pub(crate) enum Layout {
     /// `Q2_K`, 256 columns: a line of scales and scales of offsets, 4 lines with a nibble of each
     /// for 16 half runs, of each run 2 lines with 4 codes in each byte.
     TwoSuper,
+    /// `IQ4_NL`, 64 columns: as [`Layout::Nibble`], and nibbles are places on a curve. Zero is 128.
+    NibbleCurve,
+    /// `IQ4_XS`, 256 columns: a line of scales (16 singles), 2 lines with the signed multipliers of
+    /// 8 runs, 32 lines of nibbles that are places on the curve. Zero is 128.
+    NibbleCurveSuper,
+    /// `IQ3_XXS`, likewise, with steps of its own. Zero is 62.
+    NibbleWide,
+    /// `IQ3_S`, likewise. Zero is 15.
+    NibbleOdd,
+    /// MXFP4, 64 columns: a line of scales (2 x 16 upper halves of singles), 8 lines of nibbles
+    /// that are places among the steps of E2M1. Zero is 12.
+    NibbleMicro,
+    /// `IQ2_XXS`, `IQ2_XS`, `IQ2_S`, 256 columns: a line of scales (16 singles), 4 lines with the
+    /// signed multipliers of 16 half runs, codes as [`Layout::ThreeSuper`] that are places in a
+    /// table. Zero is 43.
+    ThreeTriple,
+    /// `IQ1_S`, `IQ1_M`, likewise, with steps of their own. Zero is 9.
+    ThreeEighths,
+    /// `TQ1_0`, `TQ2_0`, 256 columns: a line of scales (16 singles), of each of 8 runs 2 lines with
+    /// 4 codes in each byte. Zero is 1.
+    TwoTernary,
     /// F32, 1 column: a line of singles.
     Single,
     /// F16, 2 columns: a line with 16 halves of each.
@@ -95,13 +117,21 @@ impl Layout {
             Format::Q4K => Self::NibbleSuper,
             Format::Q5K => Self::FiveSuper,
             Format::Q6K => Self::SixSuper,
+            Format::Iq1S | Format::Iq1M => Self::ThreeEighths,
+            Format::Iq2Xxs | Format::Iq2Xs | Format::Iq2S => Self::ThreeTriple,
+            Format::Iq3Xxs => Self::NibbleWide,
+            Format::Iq3S => Self::NibbleOdd,
+            Format::Iq4Nl => Self::NibbleCurve,
+            Format::Iq4Xs => Self::NibbleCurveSuper,
+            Format::Tq1_0 | Format::Tq2_0 => Self::TwoTernary,
+            Format::Mxfp4 => Self::NibbleMicro,
         }
     }
 
     /// Lines and columns of one unit.
     pub(crate) const fn unit(self) -> (usize, usize) {
         match self {
-            Self::Nibble => (9, 64),
+            Self::Nibble | Self::NibbleCurve | Self::NibbleMicro => (9, 64),
             Self::NibbleOffset => (10, 64),
             Self::Byte => (17, 64),
             Self::NibbleSuper => (37, 256),
@@ -109,8 +139,10 @@ impl Layout {
             Self::FiveOffset => (12, 64),
             Self::FiveSuper => (45, 256),
             Self::SixSuper => (53, 256),
-            Self::ThreeSuper => (29, 256),
+            Self::NibbleCurveSuper | Self::NibbleWide | Self::NibbleOdd => (35, 256),
+            Self::ThreeSuper | Self::ThreeTriple | Self::ThreeEighths => (29, 256),
             Self::TwoSuper => (21, 256),
+            Self::TwoTernary => (17, 256),
             Self::Single => (1, 1),
             Self::Half | Self::UpperHalf => (1, 2),
         }
@@ -132,7 +164,14 @@ impl Layout {
 
     /// Whether each half of a run of 32 columns has scales of its own.
     pub(crate) const fn has_half_scales(self) -> bool {
-        matches!(self, Self::SixSuper | Self::ThreeSuper | Self::TwoSuper)
+        matches!(
+            self,
+            Self::SixSuper
+                | Self::ThreeSuper
+                | Self::ThreeTriple
+                | Self::ThreeEighths
+                | Self::TwoSuper
+        )
     }
 
     /// Whether weights have offsets.
@@ -147,11 +186,30 @@ impl Layout {
         )
     }
 
+    /// What its codes are places of; `None` where they are numbers themselves.
+    pub(crate) const fn steps(self) -> Option<&'static [u8; 16]> {
+        match self {
+            Self::NibbleCurve | Self::NibbleCurveSuper => Some(&Steps::CURVE.step),
+            Self::NibbleWide => Some(&Steps::WIDE.step),
+            Self::NibbleOdd => Some(&Steps::ODD.step),
+            Self::NibbleMicro => Some(&Steps::MICRO.step),
+            Self::ThreeTriple => Some(&Steps::TRIPLE.step),
+            Self::ThreeEighths => Some(&Steps::EIGHTHS.step),
+            _ => None,
+        }
+    }
+
     /// The code that stands for zero.
     pub(crate) const fn zero(self) -> i32 {
         match self {
             Self::Nibble => 8,
-            Self::Byte => 128,
+            Self::Byte | Self::NibbleCurve | Self::NibbleCurveSuper => 128,
+            Self::NibbleWide => 62,
+            Self::NibbleOdd => 15,
+            Self::NibbleMicro => 12,
+            Self::ThreeTriple => 43,
+            Self::ThreeEighths => 9,
+            Self::TwoTernary => 1,
             Self::Five => 16,
             Self::SixSuper => 32,
             Self::ThreeSuper => 4,

@@ -1,6 +1,7 @@
 //! Opens packed lines into plain arrays: what the scalar kernels and the row reader share.
 
 use super::layout::{Layout, Line};
+use crate::format::NO_OFFSET;
 
 /// 32 columns of 16 rows.
 #[derive(Debug, Clone, Copy)]
@@ -9,7 +10,7 @@ pub(crate) struct WeightRun {
     pub(crate) code: [[u8; 64]; 8],
     /// Scales per row, for columns 0..16 and 16..32.
     pub(crate) scale: [[f32; 16]; 2],
-    /// Offsets per row, likewise; zero in layouts without offsets.
+    /// Offsets per row, likewise; [`NO_OFFSET`] in layouts without offsets.
     pub(crate) offset: [[f32; 16]; 2],
 }
 
@@ -24,7 +25,7 @@ impl WeightRun {
         let unit = lines.get(run / runs * unit_lines..).unwrap_or_default();
         let at = |index: usize| unit.get(index).copied().unwrap_or(Line::ZERO);
         let part = run % runs;
-        let none = [[0.0; 16]; 2];
+        let none = [[NO_OFFSET; 16]; 2];
         let even = |code| Self { code, scale: [at(0).halves(part); 2], offset: none };
         let even_offset = |code| Self { offset: [at(1).halves(part); 2], ..even(code) };
         let small = at(1 + part / 2);
@@ -74,7 +75,44 @@ impl WeightRun {
             Layout::Single | Layout::Half | Layout::UpperHalf => {
                 Self { code: [[0; 64]; 8], scale: none, offset: none }
             }
+            _ => Self::open_tabled(layout, at, part),
         }
+    }
+
+    /// The same for codes that are places in a table, or ternary: `part` of a unit's lines.
+    fn open_tabled(layout: Layout, at: impl Fn(usize) -> Line, part: usize) -> Self {
+        let none = [[NO_OFFSET; 16]; 2];
+        // The scales of a run of which line `line` has the multipliers.
+        let multiplied = |line: usize, quarter: usize| {
+            let bytes = at(line).bytes(quarter).map(|byte| f32::from(byte.cast_signed()));
+            products(at(0).floats(), bytes)
+        };
+        let mut opened = match layout {
+            Layout::NibbleCurveSuper | Layout::NibbleWide | Layout::NibbleOdd => Self {
+                code: nibbles(|j| at(3 + 4 * part + j)),
+                scale: [multiplied(1 + part / 4, part % 4); 2],
+                offset: none,
+            },
+            Layout::ThreeTriple | Layout::ThreeEighths => Self {
+                code: with_bits(quarters(|j| at(5 + 3 * part + j)), &at(5 + 3 * part + 2), 2),
+                scale: [0, 1].map(|half| multiplied(1 + part / 2, part % 2 * 2 + half)),
+                offset: none,
+            },
+            Layout::TwoTernary => Self {
+                code: quarters(|j| at(1 + 2 * part + j)),
+                scale: [at(0).floats(); 2],
+                offset: none,
+            },
+            _ => {
+                let halves = layout == Layout::NibbleCurve;
+                let scale = if halves { at(0).halves(part) } else { at(0).upper_halves(part) };
+                Self { code: nibbles(|j| at(1 + 4 * part + j)), scale: [scale; 2], offset: none }
+            }
+        };
+        if let Some(steps) = layout.steps() {
+            opened.code = opened.code.map(|line| line.map(|place| steps[usize::from(place & 15)]));
+        }
+        opened
     }
 }
 

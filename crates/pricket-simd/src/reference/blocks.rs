@@ -1,5 +1,7 @@
 //! One block of each format, as ggml's `dequantize_row_*` reads it.
 
+mod i_quants;
+
 use half::{bf16, f16};
 
 use crate::Format;
@@ -36,6 +38,12 @@ pub(super) fn read(format: Format, block: &[u8], y: &mut [f64]) {
         Format::Q4K => q45(block, &block[16..], None, y),
         Format::Q5K => q45(block, &block[48..], Some(&block[16..48]), y),
         Format::Q6K => q6(block, y),
+        Format::Iq4Nl => curve(&block[2..], half(block, 0), y),
+        Format::Iq4Xs => curve_super(block, y),
+        Format::Tq1_0 => base_three(block, y),
+        Format::Tq2_0 => two_bits(block, y),
+        Format::Mxfp4 => micro(block, y),
+        _ => i_quants::read(format, block, y),
     }
 }
 
@@ -142,5 +150,73 @@ fn q6(block: &[u8], y: &mut [f64]) {
                 y[l + 32 * part] = scale * (f64::from(code) - 32.0);
             }
         }
+    }
+}
+
+/// The steps of `IQ4_NL`.
+const CURVE: [f64; 16] = [
+    -127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0,
+    89.0, 113.0,
+];
+
+fn curve(codes: &[u8], scale: f64, y: &mut [f64]) {
+    for j in 0..16 {
+        y[j] = scale * CURVE[usize::from(codes[j] & 0x0f)];
+        y[j + 16] = scale * CURVE[usize::from(codes[j] >> 4)];
+    }
+}
+
+fn curve_super(block: &[u8], y: &mut [f64]) {
+    let high = u16::from_le_bytes([block[2], block[3]]);
+    for (ib, y) in y.chunks_exact_mut(32).enumerate() {
+        let low = (block[4 + ib / 2] >> (4 * (ib % 2))) & 0x0f;
+        let scale = f64::from(low) + 16.0 * f64::from((high >> (2 * ib)) & 3) - 32.0;
+        curve(&block[8 + 16 * ib..], half(block, 0) * scale, y);
+    }
+}
+
+/// Byte after byte and digit after digit, as `TQ1_0` is written.
+fn base_three(block: &[u8], y: &mut [f64]) {
+    let d = half(block, 52);
+    let digit = |byte: u8, n: u32| {
+        // The byte times 3^n, kept to 8 bits, is a fraction whose first digit is asked for.
+        let fraction = u32::from(byte) * 3u32.pow(n) % 256;
+        d * (f64::from(fraction * 3 / 256) - 1.0)
+    };
+    let mut y = y.iter_mut();
+    for (bytes, digits) in [(&block[..32], 5), (&block[32..48], 5), (&block[48..52], 4)] {
+        for n in 0..digits {
+            for (byte, y) in bytes.iter().zip(&mut y) {
+                *y = digit(*byte, n);
+            }
+        }
+    }
+}
+
+fn two_bits(block: &[u8], y: &mut [f64]) {
+    let d = half(block, 64);
+    for (n, y) in y.chunks_exact_mut(128).enumerate() {
+        for (k, y) in y.iter_mut().enumerate() {
+            let code = (block[32 * n + k % 32] >> (2 * (k / 32))) & 3;
+            *y = d * (f64::from(code) - 1.0);
+        }
+    }
+}
+
+/// OCP Microscaling Formats 1.0: E2M1 times two to the power E8M0.
+fn micro(block: &[u8], y: &mut [f64]) {
+    let scale = (f64::from(block[0]) - 127.0).exp2();
+    let e2m1 = |code: u8| {
+        let (exponent, mantissa) = (i32::from(code >> 1 & 3), f64::from(code & 1));
+        let size = if exponent == 0 {
+            mantissa / 2.0
+        } else {
+            (1.0 + mantissa / 2.0) * f64::from(1 << (exponent - 1))
+        };
+        if code & 8 == 0 { size } else { -size }
+    };
+    for j in 0..16 {
+        y[j] = scale * e2m1(block[1 + j] & 0x0f);
+        y[j + 16] = scale * e2m1(block[1 + j] >> 4);
     }
 }

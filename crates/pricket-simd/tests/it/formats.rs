@@ -1,6 +1,6 @@
 //! Files' blocks to numbers, and to packed weights and back.
 
-use pricket_simd::{Format, PackedMatrix, Packer, dequantize_row, reference};
+use pricket_simd::{Format, PackedMatrix, Packer, dequantize_row, packed_bytes, reference};
 
 use crate::material::{KINDS, Kind, Random, bits, weights};
 
@@ -144,4 +144,29 @@ fn matrices_packed_side_by_side_are_those_packed_alone() {
         }
     }
     assert!(Packer::new([]).unwrap().finish().unwrap().is_empty());
+}
+
+/// The figures of the documentation, in thousandths of a bit for each weight.
+#[test]
+fn packed_weights_take_the_documented_room() {
+    let (rows, cols) = (32, 2_048);
+    for (format, file, packed) in [
+        (Format::Q4_0, 4_500, 4_500),
+        (Format::Iq1S, 1_562, 3_625),
+        (Format::Iq1M, 1_750, 3_625),
+        (Format::Iq2Xxs, 2_062, 3_625),
+        (Format::Iq2Xs, 2_312, 3_625),
+        (Format::Iq2S, 2_562, 3_625),
+        (Format::Iq3Xxs, 3_062, 4_375),
+        (Format::Iq3S, 3_437, 4_375),
+        (Format::Iq4Nl, 4_500, 4_500),
+        (Format::Iq4Xs, 4_250, 4_375),
+        (Format::Mxfp4, 4_250, 4_500),
+        (Format::Tq1_0, 1_687, 2_125),
+        (Format::Tq2_0, 2_062, 2_125),
+    ] {
+        let of = |bytes: usize| bytes * 8_000 / (rows * cols);
+        assert_eq!(of(rows * format.row_bytes(cols).unwrap()), file, "{format}");
+        assert_eq!(of(packed_bytes(format, rows, cols).unwrap()), packed, "{format}");
+    }
 }

@@ -10,6 +10,7 @@
 
 mod allocations;
 mod attention;
+mod foreign;
 mod formats;
 mod levels;
 mod logits;

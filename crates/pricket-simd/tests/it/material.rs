@@ -57,12 +57,14 @@ pub(crate) const KINDS: [Kind; 4] = [Kind::Random, Kind::Extreme, Kind::Zero, Ki
 /// Where a block keeps its f16 scale and offset.
 fn factors(format: Format) -> &'static [usize] {
     match format {
-        Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => &[0],
         Format::Q4_1 | Format::Q5_1 | Format::Q4K | Format::Q5K => &[0, 2],
         Format::Q2K => &[80, 82],
         Format::Q3K => &[108],
         Format::Q6K => &[208],
-        _ => &[],
+        Format::Tq1_0 => &[52],
+        Format::Tq2_0 => &[64],
+        Format::F32 | Format::F16 | Format::Bf16 | Format::Iq1M | Format::Mxfp4 => &[],
+        _ => &[0],
     }
 }
 
@@ -95,14 +97,33 @@ pub(crate) fn weights(
                 bytes.fill(0xff);
             }
             for block in bytes.chunks_exact_mut(format.block_bytes()) {
+                let mut factor = || match kind {
+                    Kind::Random => random.bell() * 0.01,
+                    Kind::Extreme => 1.5,
+                    Kind::Zero => 0.0,
+                    Kind::Subnormal => random.signed() * 3e-6,
+                };
                 for at in factors(format) {
-                    let factor = match kind {
-                        Kind::Random => random.bell() * 0.01,
-                        Kind::Extreme => 1.5,
-                        Kind::Zero => 0.0,
-                        Kind::Subnormal => random.signed() * 3e-6,
-                    };
-                    block[*at..at + 2].copy_from_slice(&f16::from_f32(factor).to_le_bytes());
+                    block[*at..at + 2].copy_from_slice(&f16::from_f32(factor()).to_le_bytes());
+                }
+                match format {
+                    // Its nibbles lie above the four words of scales.
+                    Format::Iq1M => {
+                        let bits = f16::from_f32(factor()).to_bits();
+                        for (at, byte) in [49, 51, 53, 55].into_iter().enumerate() {
+                            block[byte] = block[byte] & 15 | ((bits >> (4 * at)) as u8 & 15) << 4;
+                        }
+                    }
+                    // A power of two is never zero: then the codes are, of both signs.
+                    Format::Mxfp4 if kind == Kind::Zero => {
+                        block.fill(0x80);
+                        block[0] = 127;
+                    }
+                    Format::Mxfp4 => {
+                        let size = factor().abs().max(1e-7).log2().floor();
+                        block[0] = (127.0 + size) as u8;
+                    }
+                    _ => {}
                 }
             }
             bytes

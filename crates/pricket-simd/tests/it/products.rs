@@ -62,7 +62,7 @@ impl Case {
             };
             for (row, out) in self.rows.iter().zip(out) {
                 let size: f64 = row.iter().zip(&x).map(|(w, x)| (w * x).abs()).sum();
-                assert!(!out.is_nan());
+                assert!(!out.is_nan(), "{}", self.packed.format());
                 // Below the normal singles, steps have a size of their own.
                 let steps = 1e-45 * row.len() as f64;
                 let error = ((f64::from(*out) - reference::dot(row, &x)).abs() - steps).max(0.0);

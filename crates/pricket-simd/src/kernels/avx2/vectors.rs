@@ -2,10 +2,11 @@
 
 use core::arch::x86_64::{
     __m128i, __m256, __m256i, _mm_cvtsi64_si128, _mm256_abs_epi8, _mm256_add_epi16,
-    _mm256_add_epi32, _mm256_and_si256, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
-    _mm256_cvtepu8_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_madd_epi16,
-    _mm256_maddubs_epi16, _mm256_mul_ps, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_sign_epi8,
+    _mm256_add_epi32, _mm256_and_si256, _mm256_broadcastsi128_si256, _mm256_castsi256_ps,
+    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi32, _mm256_cvtepu16_epi32,
+    _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_mul_ps,
+    _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_sign_epi8,
     _mm256_slli_epi16, _mm256_slli_epi32, _mm256_sllv_epi32, _mm256_srli_epi16, _mm256_srli_epi32,
     _mm256_srlv_epi32, _mm256_xor_ps, _mm256_xor_si256,
 };
@@ -134,6 +135,18 @@ featured! { ["avx2,fma,f16c"]
     pub(crate) fn halves(line: &Line, part: usize, rows: usize) -> Floats {
         let quarters: [__m128i; 4] = must_cast(line.0);
         _mm256_cvtph_ps(quarters[(2 * part + rows) & 3])
+    }
+
+    /// Upper halves of singles of one half of a line.
+    pub(crate) fn upper_halves(line: &Line, part: usize, rows: usize) -> Floats {
+        let quarters: [__m128i; 4] = must_cast(line.0);
+        let words = _mm256_cvtepu16_epi32(quarters[(2 * part + rows) & 3]);
+        _mm256_castsi256_ps(_mm256_slli_epi32::<16>(words))
+    }
+
+    /// What each byte, below 16, is the place of.
+    pub(crate) fn looked_up(steps: &[u8; 16], places: Ints) -> Ints {
+        _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(must_cast(*steps)), places)
     }
 
     /// Bytes of one quarter of a line.

@@ -104,7 +104,8 @@ fn add_run<const ZERO: i32, const OFFSETS: bool, const GROUPS: usize>(
             let start = match ZERO {
                 8 => _mm512_set1_epi32(run.minus_8[first + t]),
                 16 => _mm512_slli_epi32::<1>(_mm512_set1_epi32(run.minus_8[first + t])),
-                _ => _mm512_set1_epi32(run.minus_128[first + t]),
+                128 => _mm512_set1_epi32(run.minus_128[first + t]),
+                _ => _mm512_set1_epi32(-ZERO * run.sum[first + t]),
             };
             for g in 0..GROUPS {
                 dots[g][t] = start;

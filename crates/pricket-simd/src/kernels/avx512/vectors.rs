@@ -2,11 +2,12 @@
 
 use core::arch::x86_64::{
     __m128i, __m256i, __m512, __m512i, _mm512_abs_epi8, _mm512_add_epi16, _mm512_add_epi32,
-    _mm512_and_si512, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32,
-    _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_madd_epi16, _mm512_maddubs_epi16,
-    _mm512_mask_sub_epi8, _mm512_movepi8_mask, _mm512_mul_ps, _mm512_or_si512, _mm512_rolv_epi32,
-    _mm512_set1_epi8, _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_setzero_si512, _mm512_slli_epi16, _mm512_slli_epi32, _mm512_srli_epi16,
+    _mm512_and_si512, _mm512_broadcast_i32x4, _mm512_castsi512_ps, _mm512_cvtepi8_epi32,
+    _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtepu16_epi32, _mm512_cvtph_ps,
+    _mm512_fmadd_ps, _mm512_madd_epi16, _mm512_maddubs_epi16, _mm512_mask_sub_epi8,
+    _mm512_movepi8_mask, _mm512_mul_ps, _mm512_or_si512, _mm512_rolv_epi32, _mm512_set1_epi8,
+    _mm512_set1_epi16, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_slli_epi16, _mm512_slli_epi32, _mm512_srli_epi16,
     _mm512_srli_epi32, _mm512_xor_ps, _mm512_xor_si512,
 };
 
@@ -129,6 +130,17 @@ featured! { ["avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"]
     pub(crate) fn halves(line: &Line, part: usize, _rows: usize) -> Floats {
         let both: [__m256i; 2] = must_cast(line.0);
         _mm512_cvtph_ps(both[part & 1])
+    }
+
+    /// Upper halves of singles of one half of a line.
+    pub(crate) fn upper_halves(line: &Line, part: usize, _rows: usize) -> Floats {
+        let both: [__m256i; 2] = must_cast(line.0);
+        _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(both[part & 1])))
+    }
+
+    /// What each byte, below 16, is the place of.
+    pub(crate) fn looked_up(steps: &[u8; 16], places: Ints) -> Ints {
+        _mm512_shuffle_epi8(_mm512_broadcast_i32x4(must_cast(*steps)), places)
     }
 
     /// Bytes of one quarter of a line.

@@ -7,9 +7,9 @@ use core::arch::aarch64::{
     float32x4_t, int32x4_t, uint8x16_t, uint16x4_t, uint32x4_t, vaddq_s32, vandq_u8, vandq_u32,
     vcreate_s8, vcreate_u8, vcvt_f32_f16, vcvtq_f32_s32, vcvtq_f32_u32, vdupq_n_f32, vdupq_n_s8,
     vdupq_n_s32, vdupq_n_u8, vdupq_n_u32, veorq_u8, vfmaq_f32, vget_low_s16, vget_low_u16,
-    vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmulq_f32, vnegq_f32, vorrq_s32,
-    vreinterpret_f16_u16, vreinterpretq_s32_u8, vreinterpretq_u8_s8, vreinterpretq_u8_s32,
-    vshlq_n_s32, vshlq_n_u8, vshlq_u8, vshrq_n_u8, vshrq_n_u32,
+    vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmulq_f32, vnegq_f32, vorrq_s32, vqtbl1q_u8,
+    vreinterpret_f16_u16, vreinterpretq_f32_u32, vreinterpretq_s32_u8, vreinterpretq_u8_s8,
+    vreinterpretq_u8_s32, vshlq_n_s32, vshlq_n_u8, vshlq_n_u32, vshlq_u8, vshrq_n_u8, vshrq_n_u32,
 };
 
 use bytemuck::must_cast;
@@ -116,6 +116,17 @@ featured! { ["neon"]
     pub(crate) fn halves(line: &Line, part: usize, rows: usize) -> Floats {
         let bits: uint16x4_t = must_cast(line.0.as_chunks::<8>().0[(4 * part + rows) & 7]);
         vcvt_f32_f16(vreinterpret_f16_u16(bits))
+    }
+
+    /// Upper halves of singles of one half of a line.
+    pub(crate) fn upper_halves(line: &Line, part: usize, rows: usize) -> Floats {
+        let bits: uint16x4_t = must_cast(line.0.as_chunks::<8>().0[(4 * part + rows) & 7]);
+        vreinterpretq_f32_u32(vshlq_n_u32::<16>(vmovl_u16(bits)))
+    }
+
+    /// What each byte, below 16, is the place of.
+    pub(crate) fn looked_up(steps: &[u8; 16], places: Ints) -> Ints {
+        vreinterpretq_s32_u8(vqtbl1q_u8(must_cast(*steps), to_bytes(places)))
     }
 
     /// Bytes of one quarter of a line, the first in the lowest bits.

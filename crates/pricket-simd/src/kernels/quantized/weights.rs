@@ -82,13 +82,17 @@ macro_rules! weights {
                 even(code, vectors::halves(&unit[0], part, rows))
             }
 
-            /// `Q8_0` whose codes become signed: 128 is subtracted here, not in the sums.
-            pub(crate) fn signed_byte(unit: &[Line; 17], part: usize, rows: usize) -> Weights {
-                let mut weights = byte(unit, part, rows);
+            /// 128 is subtracted from the codes here, not in the sums.
+            fn signed(mut weights: Weights) -> Weights {
                 for code in &mut weights.code {
                     *code = vectors::flipped(*code);
                 }
                 weights
+            }
+
+            /// `Q8_0` whose codes become signed.
+            pub(crate) fn signed_byte(unit: &[Line; 17], part: usize, rows: usize) -> Weights {
+                signed(byte(unit, part, rows))
             }
 
             /// `Q5_0`.
@@ -177,6 +181,8 @@ macro_rules! weights {
                 Weights { code, scale, offset }
             }
         }
+
+        $crate::kernels::quantized::tabled!($features);
     };
 }
 
@@ -203,6 +209,18 @@ macro_rules! openers {
             #[cfg(target_arch = "x86_64")]
             byte: 17, 2;
             signed_byte: 17, 2;
+            #[cfg(target_arch = "x86_64")]
+            nibble_curve: 9, 2;
+            signed_nibble_curve: 9, 2;
+            #[cfg(target_arch = "x86_64")]
+            nibble_curve_super: 35, 8;
+            signed_nibble_curve_super: 35, 8;
+            nibble_wide: 35, 8;
+            nibble_odd: 35, 8;
+            nibble_micro: 9, 2;
+            three_triple: 29, 8;
+            three_eighths: 29, 8;
+            two_ternary: 17, 8;
             five: 11, 2;
             five_offset: 12, 2;
             five_super: 45, 8;
