@@ -3,6 +3,7 @@
 pub(crate) mod attention;
 pub(crate) mod bodies;
 mod exponential;
+pub(crate) mod gelu;
 pub(crate) mod quantization;
 pub(crate) mod reductions;
 pub(crate) mod registers;
@@ -84,6 +85,36 @@ impl Kernels {
         SimdError::check_len("the output", x.len(), out.len())?;
         (self.table().rms_norm)(x, weight, eps, out);
         Ok(())
+    }
+
+    /// `x[i] = (x[i] - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * weight[i] + bias[i]` (Ba,
+    /// Kiros and Hinton, 2016).
+    pub fn layer_norm(
+        &self,
+        x: &mut [f32],
+        weight: &[f32],
+        bias: &[f32],
+        eps: f32,
+    ) -> Result<(), SimdError> {
+        if x.is_empty() {
+            return Err(SimdError::Empty { what: "a norm" });
+        }
+        SimdError::check_len("the norm's weights", x.len(), weight.len())?;
+        SimdError::check_len("the norm's biases", x.len(), bias.len())?;
+        (self.table().layer_norm)(x, weight, bias, eps);
+        Ok(())
+    }
+
+    /// `x[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2)))` (Hendrycks and Gimpel, 2016), within 2e-7 of
+    /// it and of its size.
+    pub fn gelu(&self, x: &mut [f32]) {
+        (self.table().gelu)(x);
+    }
+
+    /// `x[i] = x[i] / 2 * (1 + tanh(sqrt(2 / pi) * (x[i] + 0.044715 x[i]^3)))`: the form that the
+    /// same authors give for machines without an error function.
+    pub fn gelu_tanh(&self, x: &mut [f32]) {
+        (self.table().gelu_tanh)(x);
     }
 
     /// `out[i] = gate[i] / (1 + exp(-gate[i])) * up[i]` (`SwiGLU`: Shazeer, 2020).

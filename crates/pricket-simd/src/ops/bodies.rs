@@ -23,6 +23,9 @@ macro_rules! table {
                 axpy: wrappers::axpy,
                 scale: wrappers::scale,
                 rms_norm: wrappers::rms_norm,
+                layer_norm: wrappers::layer_norm,
+                gelu: wrappers::gelu,
+                gelu_tanh: wrappers::gelu_tanh,
                 silu_mul: wrappers::silu_mul,
                 gelu_mul: wrappers::gelu_mul,
                 soft_cap: wrappers::soft_cap,
@@ -48,8 +51,8 @@ macro_rules! table {
             use $crate::ops::registers::Lanes as _;
             use $crate::ops::{
                 Attended, AttentionSpace, AttentionTile, Chunk, KvLine, Merged, RopePairing, Rows,
-                Steps, attend_opened, attend_strip, each_chunk, merge, merge_rows, open_lines,
-                reductions, rotation, soften_row, transforms, weights,
+                Steps, attend_opened, attend_strip, each_chunk, gelu as units, merge, merge_rows,
+                open_lines, reductions, rotation, soften_row, transforms, weights,
             };
 
             $crate::ops::bodies::wrappers! { [$($features)?]
@@ -74,6 +77,15 @@ macro_rules! table {
                 }
                 fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
                     transforms::rms_norm(&registers(), x, weight, eps, out);
+                }
+                fn layer_norm(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+                    transforms::layer_norm(x, weight, bias, eps);
+                }
+                fn gelu(x: &mut [f32]) {
+                    units::gelu(x);
+                }
+                fn gelu_tanh(x: &mut [f32]) {
+                    units::gelu_tanh(x);
                 }
                 fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
                     transforms::silu_mul(gate, up, out);

@@ -89,6 +89,41 @@ pub(crate) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
     lane_sum(sums)
 }
 
+/// The sum of all values, in 16 running sums.
+#[inline(always)]
+pub(crate) fn sum(x: &[f32]) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            sums[lane] += chunk[lane];
+        }
+    }
+    let tail = padded(tail);
+    for lane in 0..LANES {
+        sums[lane] += tail[lane];
+    }
+    lane_sum(sums)
+}
+
+/// The sum of squared differences from `center`, in 16 running sums.
+#[inline(always)]
+pub(crate) fn squares_about(x: &[f32], center: f32) -> f32 {
+    let mut sums = [0.0f32; LANES];
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            let difference = chunk[lane] - center;
+            sums[lane] = difference.mul_add(difference, sums[lane]);
+        }
+    }
+    for (sum, value) in sums.iter_mut().zip(tail) {
+        let difference = *value - center;
+        *sum = difference.mul_add(difference, *sum);
+    }
+    lane_sum(sums)
+}
+
 /// The greatest value; NaN if there is one; negative infinity for none.
 #[inline(always)]
 pub(crate) fn max(x: &[f32]) -> f32 {

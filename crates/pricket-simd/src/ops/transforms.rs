@@ -5,7 +5,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::exponential::{exp, tanh};
-use super::reductions::{LANES, dot, lane_sum, padded};
+use super::reductions::{LANES, dot, lane_sum, padded, squares_about, sum};
 use super::registers::Lanes;
 
 /// `out += x`.
@@ -39,6 +39,17 @@ pub(crate) fn rms_norm(lanes: &impl Lanes, x: &[f32], weight: &[f32], eps: f32, 
     let factor = 1.0 / (mean + eps).sqrt();
     for ((place, value), weight) in out.iter_mut().zip(x).zip(weight) {
         *place = *value * factor * *weight;
+    }
+}
+
+/// The norm of a layer's values, in place.
+#[inline(always)]
+pub(crate) fn layer_norm(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+    let count = x.len() as f32;
+    let mean = sum(x) / count;
+    let factor = 1.0 / (squares_about(x, mean) / count + eps).sqrt();
+    for ((value, weight), bias) in x.iter_mut().zip(weight).zip(bias) {
+        *value = ((*value - mean) * factor).mul_add(*weight, *bias);
     }
 }
 

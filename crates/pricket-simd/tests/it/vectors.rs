@@ -70,6 +70,71 @@ fn norms() {
 }
 
 #[test]
+fn norms_of_layers() {
+    check("layer_norm", 1e-6, |kernels, n, random| {
+        let (mut x, w, b) = (random.bells(n), random.bells(n), random.bells(n));
+        for value in &mut x {
+            *value += 0.5;
+        }
+        let wide = wide(&x);
+        let mean = wide.iter().sum::<f64>() / n as f64;
+        let variance = wide.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64;
+        let plain = wide.iter().zip(w.iter().zip(&b)).map(|(v, (w, b))| {
+            (v - mean) / (variance + f64::from(1e-5f32)).sqrt() * f64::from(*w) + f64::from(*b)
+        });
+        let plain = plain.collect();
+        kernels.layer_norm(&mut x, &w, &b, 1e-5).unwrap();
+        (x, plain)
+    });
+    let kernels = Kernels::scalar();
+    let empty = kernels.layer_norm(&mut [], &[], &[], 1e-5);
+    assert!(matches!(empty, Err(SimdError::Empty { .. })), "{empty:?}");
+    let short = kernels.layer_norm(&mut [1.0, 2.0], &[1.0, 1.0], &[0.0], 1e-5);
+    assert!(matches!(short, Err(SimdError::LengthMismatch { .. })), "{short:?}");
+}
+
+/// The error function by its series of positive terms (Abramowitz and Stegun, 7.1.6).
+fn erf(x: f64) -> f64 {
+    let (mut term, mut sum) = (x, x);
+    for n in 1..300 {
+        term *= 2.0 * x * x / f64::from(2 * n + 1);
+        sum += term;
+    }
+    2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp() * sum
+}
+
+#[test]
+fn gaussian_units() {
+    let eighths: Vec<f32> = (-96..=96).map(|i| i as f32 / 8.0).collect();
+    let exact = |x: f64| x / 2.0 * (1.0 + erf(x / 2.0f64.sqrt()));
+    let by_tanh = |x: f64| {
+        let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+        x / 2.0 * (1.0 + u.tanh())
+    };
+    for kernels in levels() {
+        let (mut by_erf, mut with_tanh) = (eighths.clone(), eighths.clone());
+        kernels.gelu(&mut by_erf);
+        kernels.gelu_tanh(&mut with_tanh);
+        for (index, &x) in eighths.iter().enumerate() {
+            let x = f64::from(x);
+            let bound = 2e-7 * x.abs().max(1.0);
+            let (ours, plain) = (f64::from(by_erf[index]), exact(x));
+            assert!((ours - plain).abs() <= bound, "{} gelu({x}) = {ours}", kernels.level());
+            let (ours, plain) = (f64::from(with_tanh[index]), by_tanh(x));
+            assert!((ours - plain).abs() <= bound, "{} gelu_tanh({x}) = {ours}", kernels.level());
+        }
+        let (mut first, mut second) = (eighths.clone(), eighths.clone());
+        Kernels::scalar().gelu(&mut first);
+        Kernels::scalar().gelu_tanh(&mut second);
+        assert_eq!((bits(&by_erf), bits(&with_tanh)), (bits(&first), bits(&second)));
+        let mut far = [1e30, f32::INFINITY, f32::NAN, -1e30];
+        kernels.gelu(&mut far);
+        assert_eq!((far[0], far[1]), (1e30, f32::INFINITY));
+        assert!(far[2].is_nan() && far[3] == 0.0, "{far:?}");
+    }
+}
+
+#[test]
 fn gates() {
     check("silu_mul", 1e-6, |kernels, n, random| {
         let g: Vec<f32> = random.bells(n).iter().map(|v| v * 8.0).collect();
