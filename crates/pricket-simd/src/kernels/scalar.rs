@@ -74,7 +74,7 @@ fn matmul(panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
 
 fn tile(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
     let per_unit = panel.layout.unit().1 / 32;
-    walk::tile(panel, runs, per_unit, out, |lines, runs, pass, tokens, sums| {
+    walk::tile(panel, runs, per_unit, out, |[lines], runs, pass, tokens, [sums]| {
         add_runs(panel.layout, lines, runs, pass * PASS, &mut sums[..tokens]);
     });
 }
@@ -162,7 +162,7 @@ fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
 
 fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
     let per_unit = panel.layout.unit().1;
-    walk::tile(panel, x, per_unit, out, |lines, x, pass, tokens, sums| {
+    walk::tile(panel, x, per_unit, out, |[lines], x, pass, tokens, [sums]| {
         each_column(panel.layout, lines, |column, weights| {
             let values = x.get(column).copied().unwrap_or([0.0; TILE]);
             let values = values.iter().skip(pass * PASS);

@@ -36,14 +36,16 @@ pub(super) fn vector(
 }
 
 /// A tile of tokens. `activations` has `per_unit` entries for each unit of columns. `add` adds a
-/// slab of columns to the sums of one pass: lines, activations, index of the pass, tokens in it.
+/// slab of columns to the sums of one pass over `GROUPS` groups of rows, of which the panel has a
+/// whole number: each group's lines, activations, index of the pass, tokens in it, each group's
+/// sums.
 #[inline(always)]
-pub(super) fn tile<A>(
+pub(super) fn tile<A, const GROUPS: usize>(
     panel: &Panel<'_>,
     activations: &[A],
     per_unit: usize,
     out: Product<'_>,
-    add: impl Fn(&[Line], &[A], usize, usize, &mut Sums),
+    add: impl Fn([&[Line]; GROUPS], &[A], usize, usize, &mut [Sums; GROUPS]),
 ) {
     let (unit_lines, _) = panel.layout.unit();
     let units = panel.group_lines / unit_lines;
@@ -53,26 +55,34 @@ pub(super) fn tile<A>(
     for first in (0..units).step_by(slab) {
         let last = (first + slab).min(units);
         let part = activations.get(first * per_unit..last * per_unit).unwrap_or_default();
-        for (index, lines) in panel.lines.chunks_exact(panel.group_lines).enumerate() {
-            let lines = lines.get(first * unit_lines..last * unit_lines).unwrap_or_default();
-            let row = index * GROUP_ROWS;
-            let rows = panel.rows.saturating_sub(row).min(GROUP_ROWS);
+        for (index, lines) in panel.lines.chunks_exact(GROUPS * panel.group_lines).enumerate() {
+            let groups: [&[Line]; GROUPS] = std::array::from_fn(|group| {
+                let start = group * panel.group_lines;
+                let slab = start + first * unit_lines..start + last * unit_lines;
+                lines.get(slab).unwrap_or_default()
+            });
             for pass in 0..tokens.min(TILE).div_ceil(PASS) {
                 let count = (tokens - pass * PASS).min(PASS);
-                let at = |token: usize| {
+                let at = |group: usize, token: usize| {
+                    let row = (index * GROUPS + group) * GROUP_ROWS;
+                    let rows = panel.rows.saturating_sub(row).min(GROUP_ROWS);
                     let start = (pass * PASS + token) * stride + row;
                     start..start + rows
                 };
-                let mut sums = [[0.0; GROUP_ROWS]; PASS];
+                let mut sums = [[[0.0; GROUP_ROWS]; PASS]; GROUPS];
                 if first > 0 {
                     // The sums so far wait in the output: a single goes there and back unchanged.
-                    for (token, sums) in sums.iter_mut().enumerate().take(count) {
-                        take(data.get(at(token)).unwrap_or_default(), sums);
+                    for (group, sums) in sums.iter_mut().enumerate() {
+                        for (token, sums) in sums.iter_mut().enumerate().take(count) {
+                            take(data.get(at(group, token)).unwrap_or_default(), sums);
+                        }
                     }
                 }
-                add(lines, part, pass, count, &mut sums);
-                for (token, sums) in sums.iter().enumerate().take(count) {
-                    put(data.get_mut(at(token)).unwrap_or_default(), sums);
+                add(groups, part, pass, count, &mut sums);
+                for (group, sums) in sums.iter().enumerate() {
+                    for (token, sums) in sums.iter().enumerate().take(count) {
+                        put(data.get_mut(at(group, token)).unwrap_or_default(), sums);
+                    }
                 }
             }
         }

@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable, must_cast};
 use half::{bf16, f16};
 
+use super::GROUP_ROWS;
 use crate::format::Steps;
 use crate::{ActKind, Format};
 
@@ -229,4 +230,18 @@ pub(crate) struct Panel<'a> {
     pub(crate) group_lines: usize,
     /// Rows that count: up to 15 of the last group may be padding.
     pub(crate) rows: usize,
+}
+
+impl<'a> Panel<'a> {
+    /// As many groups as a multiple of `by` allows, and what is left behind them.
+    pub(crate) fn split(self, by: usize) -> (Self, Self) {
+        let groups = self.lines.len() / self.group_lines.max(1) / by * by;
+        let (front, behind): (&'a [Line], &'a [Line]) =
+            self.lines.split_at(groups * self.group_lines);
+        let rows = self.rows.min(groups * GROUP_ROWS);
+        (
+            Self { lines: front, rows, ..self },
+            Self { lines: behind, rows: self.rows - rows, ..self },
+        )
+    }
 }

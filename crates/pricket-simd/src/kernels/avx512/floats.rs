@@ -23,14 +23,34 @@ pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     });
 }
 
+/// Groups of rows side by side: with the eight tokens of a pass 24 sums, of 32 registers. So one
+/// load of weights serves eight products and one of an activation three, and the loads do not hold
+/// up the products.
+const GROUPS: usize = 3;
+
 /// Up to 16 tokens.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
+    let Product { data, stride, tokens } = out;
+    let (front, behind) = panel.split(GROUPS);
+    groups::<GROUPS>(&front, x, Product { data: &mut *data, stride, tokens });
+    let data = data.get_mut(front.rows..).unwrap_or_default();
+    groups::<1>(&behind, x, Product { data, stride, tokens });
+}
+
+/// A panel of so many groups, or a multiple of them.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+fn groups<const GROUPS: usize>(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
     let per_unit = panel.layout.unit().1;
-    walk::tile(panel, x, per_unit, out, |lines, x, pass, _, sums| match panel.layout {
-        Layout::Half => add_pass::<2>(lines, x, pass, sums, |line| half(line)),
-        Layout::UpperHalf => add_pass::<2>(lines, x, pass, sums, |line| upper_half(line)),
-        _ => add_pass::<1>(lines, x, pass, sums, |line| [must_cast(line.0)]),
+    walk::tile::<_, GROUPS>(panel, x, per_unit, out, |lines, x, pass, _, sums| {
+        match panel.layout {
+            Layout::Half => add_pass::<2, GROUPS>(lines, x, pass, sums, |line| half(line)),
+            Layout::UpperHalf => {
+                add_pass::<2, GROUPS>(lines, x, pass, sums, |line| upper_half(line));
+            }
+            _ => add_pass::<1, GROUPS>(lines, x, pass, sums, |line| [must_cast(line.0)]),
+        }
     });
 }
 
@@ -66,21 +86,32 @@ fn row_sums<const COLS: usize>(
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-fn add_pass<const COLS: usize>(
-    lines: &[Line],
+fn add_pass<const COLS: usize, const GROUPS: usize>(
+    lines: [&[Line]; GROUPS],
     x: &[[f32; TILE]],
     pass: usize,
-    sums: &mut Sums,
+    sums: &mut [Sums; GROUPS],
     open: impl Fn(&Line) -> [__m512; COLS],
 ) {
-    let mut acc: [__m512; PASS] = must_cast(*sums);
-    for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
-        for (weights, x) in open(line).into_iter().zip(x) {
+    let mut acc: [[__m512; PASS]; GROUPS] = from_fn(|group| must_cast(sums[group]));
+    for (unit, x) in x.as_chunks::<COLS>().0.iter().enumerate() {
+        let mut weights = [[_mm512_setzero_ps(); COLS]; GROUPS];
+        for (weights, lines) in weights.iter_mut().zip(lines) {
+            let Some(line) = lines.get(unit) else { break };
+            *weights = open(line);
+        }
+        for (column, x) in x.iter().enumerate() {
             let x = &x.as_chunks::<PASS>().0[pass & 1];
-            for (acc, x) in acc.iter_mut().zip(x) {
-                *acc = _mm512_fmadd_ps(weights, _mm512_set1_ps(*x), *acc);
+            for (token, x) in x.iter().enumerate() {
+                let x = _mm512_set1_ps(*x);
+                for group in 0..GROUPS {
+                    acc[group][token] =
+                        _mm512_fmadd_ps(weights[group][column], x, acc[group][token]);
+                }
             }
         }
     }
-    *sums = must_cast(acc);
+    for (sums, acc) in sums.iter_mut().zip(acc) {
+        *sums = must_cast(acc);
+    }
 }

@@ -29,7 +29,7 @@ pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
 #[target_feature(enable = "neon")]
 pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
     let per_unit = panel.layout.unit().1;
-    walk::tile(panel, x, per_unit, out, |lines, x, pass, tokens, sums| {
+    walk::tile(panel, x, per_unit, out, |[lines], x, pass, tokens, [sums]| {
         for quad in 0..tokens.div_ceil(4) {
             match panel.layout {
                 Layout::Half => add_quad::<2>(lines, x, pass, quad, sums, |line| half(line)),
