@@ -4,9 +4,10 @@
 //! a model, a provider or a tool depend on this crate and not on `pricket`.
 //!
 //! Key types: [`CompletionRequest`] goes in, an `AsyncStream` of [`CompletionChunk`] comes out of a
-//! [`CompletionProvider`]; [`ProviderRegistry`] finds one by name; [`ModelInfo`] says what a model
-//! is, can and costs; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from a
-//! kernel to an HTTP body.
+//! [`CompletionProvider`]; an [`Embedder`] turns texts into vectors, a [`Reranker`] scores
+//! documents; [`ProviderRegistry`] finds a provider by name; [`ModelInfo`] says what a model is,
+//! can and costs; [`SamplingParams`] overlays; [`ErrorReport`] is the one error shape from a kernel
+//! to an HTTP body.
 //!
 //! 1. Build a request: `CompletionRequest::chat(vec![Message::user("hi")])`.
 //! 2. Give it to a provider: `provider.complete(request)`.
@@ -22,6 +23,9 @@ mod sampling;
 
 mod chunk;
 mod usage;
+
+mod embedding;
+mod rerank;
 
 mod capability;
 mod price;
@@ -44,6 +48,10 @@ pub use byte_size::{ByteSize, ByteSizeError};
 pub use capability::{Capabilities, Capability};
 pub use chunk::{CompletionChunk, FinishReason, TokenLogprob};
 pub use correlation::CorrelationId;
+pub use embedding::{
+    Embedder, EmbedderInfo, Embedding, EmbeddingChunk, EmbeddingPrompt, EmbeddingRequest,
+    EmbeddingUsage,
+};
 pub use error::{CoreError, ErrorKind, ErrorReport};
 pub use info::ModelInfo;
 pub use ledger::{UsageLedger, UsageTotal};
@@ -54,6 +62,7 @@ pub use progress::{ProgressEvent, ProgressStage};
 pub use provider::CompletionProvider;
 pub use registry::{ProviderRegistry, ProviderTable, RegisteredProvider, Registration};
 pub use request::{CompletionRequest, Prompt};
+pub use rerank::{RerankChunk, RerankRequest, RerankScore, Reranker, RerankerInfo};
 pub use sampling::{EffectiveSampling, SamplingParams};
 pub use suggestion::{nearest_name, nearest_names};
 pub use usage::{Completion, Timings, Usage};
