@@ -81,6 +81,7 @@ pub(crate) fn parts(vocab: &GgufVocab) -> Result<Parts> {
         added: AddedTokens::new(added, |text| Ok(text.to_owned()))?,
         vocabulary: Vocabulary::new(&entries, rule)?,
         prefix: wanted(vocab.add_bos, adds_bos, vocab.bos_id),
+        pair: None,
         suffix: wanted(vocab.add_eos, false, vocab.eos_id),
         named: NamedIds {
             bos: vocab.bos_id,

@@ -2,6 +2,7 @@
 
 mod components;
 mod config;
+mod pair;
 
 use std::collections::{HashMap, HashSet};
 
@@ -53,12 +54,14 @@ pub(crate) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
         pad: config.pad.as_ref().and_then(id_of),
     };
     let (prefix, suffix) = prompt_ids(&file["post_processor"], &config, named)?;
+    let pair = pair::template(&file["post_processor"], &config)?;
     Ok(Parts {
         pipeline: Pipeline::Components(Box::new(Components { normalizer, pre_tokenizer, model })),
         added,
         vocabulary: Vocabulary::new(&entries, rule)?,
         prefix,
         suffix,
+        pair,
         named,
     })
 }

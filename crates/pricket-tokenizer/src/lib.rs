@@ -35,6 +35,7 @@ pub use gguf::GgufVocab;
 pub use special::SpecialTokens;
 pub use stop::{Fed, StopMatcher};
 pub use template::{ChatTemplate, NullKeys, Rendered, TemplateInput};
+pub use tokenizer::pair::EncodedPair;
 pub use tokenizer::{Special, Tokenizer};
 
 #[cfg(doctest)]

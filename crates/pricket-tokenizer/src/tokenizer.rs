@@ -3,6 +3,7 @@
 pub(crate) mod added;
 pub(crate) mod bpe;
 pub(crate) mod decoding;
+pub(crate) mod pair;
 pub(crate) mod pipeline;
 pub(crate) mod sentencepiece;
 pub(crate) mod vocabulary;
@@ -18,6 +19,7 @@ use crate::special::SpecialTokens;
 use crate::template::Rendered;
 use crate::{gguf, huggingface};
 use added::{AddedTokens, SpecialPolicy};
+use pair::PairTemplate;
 use pipeline::Pipeline;
 use vocabulary::Vocabulary;
 
@@ -54,6 +56,8 @@ pub(crate) struct Parts {
     pub(crate) prefix: Vec<u32>,
     /// Ids behind a prompt.
     pub(crate) suffix: Vec<u32>,
+    /// What goes around two texts, where the tokenizer joins texts.
+    pub(crate) pair: Option<PairTemplate>,
     pub(crate) named: NamedIds,
 }
 
@@ -70,6 +74,7 @@ struct Inner {
     vocabulary: Arc<Vocabulary>,
     prefix: Vec<u32>,
     suffix: Vec<u32>,
+    pair: Option<PairTemplate>,
     named: NamedIds,
     special: SpecialTokens,
 }
@@ -115,8 +120,9 @@ impl Tokenizer {
     }
 
     fn assemble(parts: Parts) -> Result<Self> {
-        let Parts { pipeline, added, vocabulary, prefix, suffix, named } = parts;
-        for &id in prefix.iter().chain(&suffix) {
+        let Parts { pipeline, added, vocabulary, prefix, suffix, pair, named } = parts;
+        let of_pair = pair.iter().flat_map(PairTemplate::ids);
+        for id in prefix.iter().chain(&suffix).copied().chain(of_pair) {
             if !vocabulary.is_present(id) {
                 return Err(TokenizerError::IdUnknown { id, vocab_size: vocabulary.len() });
             }
@@ -133,7 +139,7 @@ impl Tokenizer {
             guarded: guarded.into(),
         };
         let vocabulary = Arc::new(vocabulary);
-        let inner = Inner { pipeline, added, vocabulary, prefix, suffix, named, special };
+        let inner = Inner { pipeline, added, vocabulary, prefix, suffix, pair, named, special };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Config {
     pub(super) pad: Option<String>,
     pub(super) add_bos: bool,
     pub(super) add_eos: bool,
+    /// What the model is given, where the file says so.
+    inputs: Option<Vec<String>>,
 }
 
 impl Config {
@@ -39,7 +41,15 @@ impl Config {
             pad: token("pad_token"),
             add_bos: file["add_bos_token"] == true,
             add_eos: file["add_eos_token"] == true,
+            inputs: file["model_input_names"]
+                .as_array()
+                .map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         })
+    }
+
+    /// Whether the model is told which kind each token is of; it is where the file names no inputs.
+    pub(super) fn tells_kinds(&self) -> bool {
+        self.inputs.as_ref().is_none_or(|names| names.iter().any(|name| name == "token_type_ids"))
     }
 
     /// The texts of all tokens that have a role.
