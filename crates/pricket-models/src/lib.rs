@@ -24,6 +24,7 @@ mod candle_backend;
 mod causal_lm;
 mod config;
 mod decoder;
+mod encoder;
 mod error;
 mod files;
 mod folder;
@@ -44,6 +45,10 @@ pub use batch::{Batch, BatchEntry, Logits, LogitsWanted};
 pub use causal_lm::CausalLm;
 pub use config::{Activation, HfConfig, LayerType, RopeConfig, RopeScaling};
 pub use decoder::KvFormat;
+pub use encoder::{
+    EmbeddingRecipe, EncoderBatch, EncoderOptions, EncoderOutput, EncoderRows, EncoderSpec,
+    EncoderText, OpenedEncoder, Pooling, PoolingMode, TextEncoder, open_encoder,
+};
 pub use error::ModelError;
 pub use files::{ModelFiles, text_assets};
 pub use gguf::{

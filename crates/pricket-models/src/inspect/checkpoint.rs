@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
 use crate::config::{ConfigHead, find_template};
 use crate::safetensors::Safetensors;
-use crate::{ModelError, arch};
+use crate::{ModelError, arch, encoder};
 
 pub(super) const CONFIG: &str = "config.json";
 
@@ -33,14 +33,16 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     let context_length = config.max_position_embeddings;
     // What is read of safetensors files is floats.
     let of_floats = tensor_types.first().is_some_and(|most| most.supported);
-    let latent = config.kv_lora_rank.is_some();
+    let encodes = encoder::runs(&architecture);
+    // Neither keeps keys and values of each head.
+    let uncached = encodes || config.kv_lora_rank.is_some();
     Ok(Inspection {
         path: weights.display().to_string(),
         format: ModelFormat::Safetensors,
         format_version: None,
         files: files.paths().count() as u64,
         file_bytes: files.file_bytes(),
-        architecture_supported: arch::check(&architecture, config.class()).is_ok(),
+        architecture_supported: encodes || arch::check(&architecture, config.class()).is_ok(),
         architecture,
         name: config.name.filter(|name| !name.is_empty()),
         parameters: total(&tensor_types, |entry| entry.parameters),
@@ -60,7 +62,7 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
             .map(|name| (*name).to_owned()),
         has_chat_template: find_template(folder)?.is_some(),
         kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
-            .filter(|_| !latent),
+            .filter(|_| !uncached),
         packed_bytes: None,
         buffer_bytes: None,
         memory_bytes_full_context: None,

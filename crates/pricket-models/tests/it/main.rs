@@ -4,6 +4,8 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod checkpoint_reading;
+mod encoder_files;
+mod encoding;
 mod errors;
 mod fixtures;
 mod gguf_reading;
