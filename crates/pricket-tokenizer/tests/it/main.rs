@@ -17,6 +17,7 @@ mod hostile;
 mod injection;
 mod jinja;
 mod oracle;
+mod pairs;
 mod stop;
 mod streaming;
 mod templates;
