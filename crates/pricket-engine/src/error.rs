@@ -67,6 +67,38 @@ pub enum EngineError {
         /// The size of the vocabulary.
         vocab_size: usize,
     },
+    /// A text, or a pair of texts, that is longer than the model takes.
+    #[error(
+        "text {index} has {tokens} tokens with its special tokens, but the model takes \
+         {tokens_max}; shorten it, or ask for texts to be cut"
+    )]
+    TextTooLong {
+        /// Its place in the request.
+        index: usize,
+        /// Its length.
+        tokens: usize,
+        /// The longest that the model takes.
+        tokens_max: usize,
+    },
+    /// A prefix that the model's files do not have.
+    #[error("the model has no prompt called `{name}`; it has: {}", listed(known))]
+    EmbeddingPromptUnknown {
+        /// What was asked for.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// An encoder that gives something else than was asked for.
+    #[error(
+        "the model gives {found} and no {wanted}; take an embedding model for vectors, a \
+             reranker for scores"
+    )]
+    EncoderOutput {
+        /// What was asked for.
+        wanted: &'static str,
+        /// What it gives.
+        found: &'static str,
+    },
     /// No token may be generated.
     #[error("max_tokens must be 1 or more, but is 0")]
     MaxTokensZero,
@@ -134,18 +166,20 @@ impl EngineError {
         match self {
             Self::Model(error) => error.kind(),
             Self::Tokenizer(error) => error.kind(),
-            Self::VocabularyMissing | Self::ChatTemplateMissing | Self::PromptUnsupported => {
-                ErrorKind::Unsupported
-            }
+            Self::VocabularyMissing
+            | Self::ChatTemplateMissing
+            | Self::PromptUnsupported
+            | Self::EncoderOutput { .. } => ErrorKind::Unsupported,
             Self::Sampling(_)
             | Self::OptionOutOfRange { .. }
             | Self::PromptEmpty
             | Self::TokenOutOfVocabulary { .. }
+            | Self::EmbeddingPromptUnknown { .. }
             | Self::MaxTokensZero
             | Self::StopTextsTooMany { .. }
             | Self::StopTextLength { .. }
             | Self::LogprobsTooMany { .. } => ErrorKind::InvalidRequest,
-            Self::ContextExceeded { .. } => ErrorKind::TooLarge,
+            Self::ContextExceeded { .. } | Self::TextTooLong { .. } => ErrorKind::TooLarge,
             Self::Busy { .. } => ErrorKind::Busy,
             Self::Stopped => ErrorKind::Cancelled,
             Self::ThreadStart { .. }
@@ -171,6 +205,9 @@ impl EngineError {
             Self::PromptEmpty => "prompt_empty",
             Self::ContextExceeded { .. } => "context_exceeded",
             Self::TokenOutOfVocabulary { .. } => "token_out_of_vocabulary",
+            Self::TextTooLong { .. } => "text_too_long",
+            Self::EmbeddingPromptUnknown { .. } => "embedding_prompt_unknown",
+            Self::EncoderOutput { .. } => "encoder_output",
             Self::MaxTokensZero => "max_tokens_zero",
             Self::StopTextsTooMany { .. } => "stop_texts_too_many",
             Self::StopTextLength { .. } => "stop_text_length",
@@ -187,4 +224,8 @@ impl EngineError {
     pub fn report(&self, request: CorrelationId) -> ErrorReport {
         ErrorReport::of(self.kind(), self.code(), self).correlated(request)
     }
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

@@ -6,7 +6,7 @@
 //! Key types: an [`Engine`] owns a model and the thread that runs it, and is a
 //! [`CompletionProvider`](pricket_core::CompletionProvider); a [`TextPipeline`] holds what turns
 //! messages into ids; a [`Sampler`] turns a row of logits into a token; [`schedule`] decides who
-//! runs next.
+//! runs next. An [`EmbeddingEngine`] turns texts into vectors, a [`RerankEngine`] scores documents.
 //!
 //! 1. `let engine = Engine::load(path, EngineOptions::default(), &mut |event| ..)?`
 //! 2. `let stream = engine.complete(CompletionRequest::chat(vec![Message::user("hi")]))`
@@ -17,6 +17,7 @@
 //! a token allocate nothing, but where a single piece of text is longer than 24 bytes or
 //! log-probabilities are asked for.
 
+mod embed;
 mod engine;
 mod options;
 mod load;
@@ -39,6 +40,7 @@ mod stats;
 mod error;
 pub mod limits;
 
+pub use embed::{EmbeddingEngine, EmbeddingOptions, RerankEngine};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use options::EngineOptions;

@@ -44,5 +44,16 @@ pub const LOGPROBS_MAX: usize = 128;
 /// not.
 pub const RESERVE_TOKENS_MAX: usize = 4_096;
 
+/// How many requests for vectors or scores may run at a time where the options say nothing. Each
+/// has a thread that encodes its texts and waits for its reader.
+pub const EMBED_REQUESTS_DEFAULT: usize = 64;
+
+/// The most that the options may ask for: a thousand threads, nearly all of which wait.
+pub const EMBED_REQUESTS_MAX: usize = 1_024;
+
+/// Vectors or scores that a stream holds for its reader: what a CPU computes of short texts in some
+/// tenths of a second.
+pub const EMBED_CHUNKS: usize = 256;
+
 /// Bytes of text laid out per reserved token: English averages about four.
 pub const RESERVE_BYTES_PER_TOKEN: usize = 6;

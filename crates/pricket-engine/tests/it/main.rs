@@ -17,6 +17,7 @@ mod containment;
 mod cancel;
 mod stats;
 mod determinism;
+mod embedding;
 mod schedule;
 mod sampler;
 mod penalties;
