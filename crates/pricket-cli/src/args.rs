@@ -4,6 +4,7 @@
 mod answer;
 mod config;
 mod debug;
+mod embed;
 mod model;
 mod models;
 mod store;
@@ -17,6 +18,7 @@ pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 pub(crate) use debug::{
     DebugArgs, DebugCommand, DetokenizeArgs, LogitsArgs, PerplexityArgs, RenderArgs, TokenizeArgs,
 };
+pub(crate) use embed::{EmbedArgs, RerankArgs, TextArgs};
 pub(crate) use model::{BenchArgs, InspectArgs, SourceArgs};
 pub(crate) use models::ModelsArgs;
 pub(crate) use store::{ListArgs, PullArgs, RmArgs};
@@ -81,6 +83,10 @@ pub(crate) enum Task {
     Run(RunArgs),
     /// Talk with a model
     Chat(ChatArgs),
+    /// Turn texts into vectors (JSON lines out)
+    Embed(EmbedArgs),
+    /// Score documents against a query (JSON lines out)
+    Rerank(RerankArgs),
     /// Download a model
     Pull(PullArgs),
     /// List downloaded models

@@ -33,7 +33,7 @@ use pricket::core::{ByteSize, SamplingParams};
 pub(crate) use self::command::command;
 pub(crate) use self::environment::Environment;
 pub(crate) use self::file::Location;
-pub(crate) use self::flags::{Answering, Finding, Flags, Logging, Measuring, Sampling};
+pub(crate) use self::flags::{Answering, Encoding, Finding, Flags, Logging, Measuring, Sampling};
 pub(crate) use self::models::Models;
 pub(crate) use self::origin::{Mistakes, Origin};
 pub(crate) use self::setting::Setting;

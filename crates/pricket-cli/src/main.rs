@@ -11,6 +11,7 @@ mod config;
 mod bench;
 mod chat;
 mod debug;
+mod embed;
 mod inspect;
 mod list;
 mod models;
@@ -90,6 +91,8 @@ fn dispatch(
     match task {
         Task::Run(args) => run::run(args, config, terminal, interrupt),
         Task::Chat(args) => chat::chat(args, config, terminal, interrupt),
+        Task::Embed(args) => embed::embed(args, config, terminal, interrupt),
+        Task::Rerank(args) => embed::rerank(args, config, terminal, interrupt),
         Task::Pull(args) => pull::pull(args, config, terminal, interrupt),
         Task::List(args) => list::list(args, config, terminal),
         Task::Rm(args) => rm::rm(args, config, terminal),

@@ -39,6 +39,10 @@ pub(crate) enum Finding {}
 #[derive(Debug, Clone)]
 pub(crate) enum Measuring {}
 
+/// What encoding texts depends on.
+#[derive(Debug, Clone)]
+pub(crate) enum Encoding {}
+
 /// What answering depends on, but for sampling.
 #[derive(Debug, Clone)]
 pub(crate) enum Answering {}
@@ -58,6 +62,10 @@ impl Group for Finding {
 impl Group for Measuring {
     const SETTINGS: &'static [Setting] =
         &[table::THREADS, table::BACKEND, table::KV, table::MEMORY];
+}
+
+impl Group for Encoding {
+    const SETTINGS: &'static [Setting] = &[table::OFFLINE, table::THREADS, table::MEMORY];
 }
 
 impl Group for Answering {

@@ -26,6 +26,12 @@ fn of_chat() {
 }
 
 #[test]
+fn of_encoders() {
+    check(&["embed", "--help"], &expect_file!["help/embed.txt"]);
+    check(&["rerank", "--help"], &expect_file!["help/rerank.txt"]);
+}
+
+#[test]
 fn of_the_store() {
     check(&["pull", "--help"], &expect_file!["help/pull.txt"]);
     check(&["list", "--help"], &expect_file!["help/list.txt"]);

@@ -14,6 +14,7 @@ mod bench;
 mod chat;
 mod config;
 mod debug;
+mod embed;
 mod errors;
 mod help;
 mod inspect;
