@@ -51,10 +51,13 @@ pub(super) fn attend(
             let tile = AttentionTile {
                 queries: space.queries.get(first * dim..(first + rows) * dim).unwrap_or_default(),
                 width: dim,
+                value_width: dim,
                 visible: &space.visible,
+                window: None,
                 keys: &space.keys,
                 values: &space.values,
                 scale: b.attention_scale(),
+                softcap: None,
             };
             let mut state = Attended {
                 sums: &mut space.sums,
