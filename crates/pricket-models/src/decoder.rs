@@ -33,11 +33,15 @@ use pricket_simd::{Kernels, Pool};
 
 use crate::{Batch, CausalLm, KvCache, Logits, ModelError, ModelSpec};
 
-pub(crate) use assembly::{load_norm, load_vector};
+#[cfg(feature = "candle")]
+pub(crate) use assembly::load_norm;
+pub(crate) use assembly::load_vector;
 pub use kv::KvFormat;
 pub(crate) use loading::load_weights;
 pub(crate) use need::Need;
-pub(crate) use plan::{Parts, Stored};
+pub(crate) use plan::Parts;
+#[cfg(feature = "candle")]
+pub(crate) use plan::Stored;
 pub(crate) use weights::DecoderWeights;
 
 use kv::CpuKv;
