@@ -9,6 +9,7 @@ use crate::blueprint::Blueprint;
 use crate::decoder::{Decoder, DecoderWeights, KvFormat, Need, Parts, load_weights};
 use crate::inventory::Inventory;
 use crate::memory::available_memory;
+use crate::quantizing::{Quantization, Quantizing};
 use crate::{CausalLm, ModelError, ModelFiles, ModelSpec, TensorSource, TextAssets};
 
 /// Whose forward pass runs.
@@ -53,6 +54,8 @@ pub struct OpenOptions {
     /// How many bytes the model may take, weights, buffers and context together; `None` asks the
     /// system what it has: see [`available_memory`].
     pub memory: Option<u64>,
+    /// What matrices of floats become while they are loaded.
+    pub quantize: Quantization,
 }
 
 /// A model, ready to run, and what its files say about text.
@@ -99,7 +102,9 @@ impl ModelFiles {
         on_progress: &mut dyn FnMut(ProgressEvent),
     ) -> Result<Box<dyn CausalLm>, ModelError> {
         let blueprint = self.found.blueprint()?;
-        let source = self.found.source();
+        let stored = self.found.source();
+        let quantizing = Quantizing::over(stored, options.quantize);
+        let source = quantizing.as_ref().map_or(stored, |quantizing| quantizing as _);
         Inventory::of(&blueprint, source).check()?;
         let spec = spec(&blueprint, source);
         let stored = Parts::of(source, &blueprint)?;

@@ -1,20 +1,24 @@
 //! safetensors files: one, or several with an index that says which holds which tensor.
 //!
 //! The header is read and checked with the rules and the limit of the reference reader; tensors are
-//! read by position when they are asked for. `F32`, `F16` and `BF16` are readable, every other type
-//! is listed and refused by name.
+//! read by position when they are asked for. `F32`, `F16` and `BF16` are readable, and matrices
+//! that several tensors make up together (`quantized`); every other type is listed and refused by
+//! name.
 
 mod dtype;
 mod header;
+mod quantized;
 mod shard_index;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use quantized::{Quantized, Role};
 use shard_index::ShardIndex;
 
-use crate::tensor_source::{Bytes, NameIndex, label, place};
-use crate::{ModelError, TensorInfo, TensorSource};
+use crate::ModelError;
+use crate::tensor_source::{Bytes, NameIndex, label};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -42,7 +46,7 @@ impl SafetensorsTensor {
         self.shape.iter().fold(1, |count, &axis| count.saturating_mul(axis as u64))
     }
 
-    /// Whether the kernels read its element type.
+    /// Whether the kernels read its element type, without other tensors beside it.
     pub fn is_readable(&self) -> bool {
         dtype::format(&self.dtype).is_some()
     }
@@ -54,7 +58,20 @@ pub struct Safetensors {
     files: Vec<Bytes>,
     tensors: Vec<SafetensorsTensor>,
     index: NameIndex,
+    /// For each tensor.
+    roles: Vec<Role>,
+    matrices: Vec<Quantized>,
+    matrix_index: NameIndex,
     notes: BTreeMap<String, String>,
+}
+
+/// How weights are stored: what `inspect` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoredAs<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) elements: u64,
+    pub(crate) bytes: u64,
+    pub(crate) is_readable: bool,
 }
 
 impl Safetensors {
@@ -113,7 +130,7 @@ impl Safetensors {
             files.push(file);
         }
         let found = Self::assemble(files, tensors, notes)?;
-        match index.tensors().find(|name| !found.has(name)) {
+        match index.tensors().find(|name| found.tensor(name).is_none()) {
             Some(missing) => Err(ModelError::TensorMissing { tensor: label(missing) }),
             None => Ok(found),
         }
@@ -134,7 +151,15 @@ impl Safetensors {
                 why: format!("tensor `{name}` is there twice"),
             }
         })?;
-        Ok(Self { files, tensors, index, notes })
+        let place = |name: &str| index.place(&tensors, name, |tensor| &tensor.name);
+        let (matrices, roles) =
+            quantized::find(&tensors, place, |tensor| source::read_pair(&files, tensor))?;
+        // Each has the name of a tensor of its own, or that with its end taken off.
+        let matrix_index = NameIndex::build(&matrices, |matrix| &matrix.name).map_err(|twice| {
+            let name = matrices.get(twice).map_or("", |matrix| &matrix.name);
+            ModelError::TensorMissing { tensor: label(name) }
+        })?;
+        Ok(Self { files, tensors, index, roles, matrices, matrix_index, notes })
     }
 
     /// The tensors, file after file, in the order in which their bytes lie.
@@ -162,40 +187,26 @@ impl Safetensors {
         &self.notes
     }
 
-    fn wanted(&self, name: &str) -> Result<&SafetensorsTensor, ModelError> {
-        self.tensor(name).ok_or_else(|| ModelError::TensorMissing { tensor: label(name) })
-    }
-}
-
-impl TensorSource for Safetensors {
-    fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
-        Box::new(self.tensors.iter().map(|tensor| tensor.name.as_str()))
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.tensor(name).is_some()
-    }
-
-    fn info(&self, name: &str) -> Result<TensorInfo, ModelError> {
-        let tensor = self.wanted(name)?;
-        let Some(format) = dtype::format(&tensor.dtype) else {
-            let found = label(&tensor.dtype);
-            return Err(ModelError::QuantizationUnsupported { tensor: label(name), found });
-        };
-        Ok(TensorInfo {
-            name: tensor.name.clone(),
-            shape: tensor.shape.clone(),
-            format,
-            bytes: tensor.bytes,
+    /// How the weights are stored: matrices as one, their parts not beside them.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = StoredAs<'_>> {
+        self.tensors.iter().zip(&self.roles).filter_map(|(tensor, role)| match *role {
+            Role::Plain => Some(StoredAs {
+                name: &tensor.dtype,
+                elements: tensor.elements(),
+                bytes: tensor.bytes,
+                is_readable: tensor.is_readable(),
+            }),
+            Role::Codes(matrix) => {
+                let matrix = self.matrices.get(matrix)?;
+                let scales = self.tensors.get(matrix.scales).map_or(0, |scales| scales.bytes);
+                Some(StoredAs {
+                    name: matrix.format.as_ref().map_or_else(String::as_str, |f| f.name()),
+                    elements: (matrix.rows as u64).saturating_mul(matrix.cols as u64),
+                    bytes: tensor.bytes.saturating_add(scales),
+                    is_readable: matrix.format.is_ok(),
+                })
+            }
+            Role::Beside => None,
         })
-    }
-
-    fn read_range(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), ModelError> {
-        let tensor = self.wanted(name)?;
-        let position = place(name, tensor.offset, tensor.bytes, offset, buffer.len())?;
-        match self.files.get(tensor.shard) {
-            Some(file) => file.read_at(position, buffer),
-            None => Err(ModelError::TensorMissing { tensor: label(name) }),
-        }
     }
 }

@@ -93,9 +93,10 @@ fn padded_runs(cols: usize) -> usize {
     cols.div_ceil(64) * 2
 }
 
-/// Columns that floats take: an even number, because the 16-bit layouts hold two to a line.
+/// Columns that floats take: a multiple of four, because the 16-bit layouts hold two to a line and
+/// the 8-bit one holds four.
 fn padded_floats(cols: usize) -> usize {
-    cols.div_ceil(2) * 2
+    cols.div_ceil(4) * 4
 }
 
 /// How many values there are.

@@ -88,6 +88,12 @@ pub enum SimdError {
         /// The offending value, as Rust prints it.
         value: f32,
     },
+    /// A format that numbers are not turned into.
+    #[error("nothing is quantised to {format} here; Q8_0 and Q4_0 are what there is")]
+    QuantizerMissing {
+        /// The format.
+        format: Format,
+    },
     /// A knob outside its range.
     #[error("{what} must be {want}, but is {value}")]
     ParameterOutOfRange {
@@ -146,6 +152,7 @@ impl SimdError {
             Self::OutOfRange { .. } => "simd_out_of_range",
             Self::Empty { .. } => "simd_empty",
             Self::NotFinite { .. } => "simd_not_finite",
+            Self::QuantizerMissing { .. } => "simd_quantizer_missing",
             Self::ParameterOutOfRange { .. } => "simd_parameter_out_of_range",
             Self::LevelUnknown { .. } => "simd_level_unknown",
             Self::LevelUnavailable { .. } => "simd_level_unavailable",

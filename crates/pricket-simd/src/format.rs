@@ -4,17 +4,20 @@ mod codes;
 pub(crate) mod grids;
 mod i_quants;
 mod k_quants;
+mod small_floats;
 mod tabled;
 
 use std::fmt;
 
 use half::{bf16, f16};
 
-pub(crate) use codes::{Codes, NO_OFFSET};
+pub(crate) use codes::{Codes, NO_OFFSET, int4};
 pub(crate) use k_quants::factors;
+pub(crate) use small_floats::{SCALED_COLS, half_of, run_scale};
 pub(crate) use tabled::{Steps, Tabled, half_power};
 
-use crate::SimdError;
+use crate::packed::Layout;
+use crate::{ActKind, SimdError};
 
 /// How the values of a weight matrix are stored in a GGUF file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +29,10 @@ pub enum Format {
     F16,
     /// The upper half of an IEEE single.
     Bf16,
+    /// Floats of 8 bits (E4M3, as the OCP defines them) of a checkpoint whose blocks of 128 x 128
+    /// have f32 scales: a row is its codes and, behind them, the scale of each 128 columns. One
+    /// that is no number makes no number of all that share its scale.
+    F8E4M3,
     /// 32 nibbles and an f16 scale: `d * (q - 8)`.
     Q4_0,
     /// 32 nibbles, an f16 scale and an f16 offset: `d * q + m`.
@@ -72,14 +79,18 @@ pub enum Format {
     /// 32 floats of 4 bits (E2M1) and a power of two (E8M0): the OCP's MXFP4. A power so large that
     /// it exceeds f32 once it is multiplied by the scale of activations makes products infinite.
     Mxfp4,
+    /// 32 nibbles in their order and a bf16 scale: `d * (q - 8)`, the symmetric int4 of
+    /// compressed-tensors in groups of 32.
+    Int4,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::F32,
         Self::F16,
         Self::Bf16,
+        Self::F8E4M3,
         Self::Q4_0,
         Self::Q4_1,
         Self::Q5_0,
@@ -102,6 +113,7 @@ impl Format {
         Self::Tq1_0,
         Self::Tq2_0,
         Self::Mxfp4,
+        Self::Int4,
     ];
 
     /// The name that GGUF tools print.
@@ -114,7 +126,7 @@ impl Format {
         self.traits().1
     }
 
-    /// Bytes of one block in a file.
+    /// Bytes of one block in a file; scales that stand behind a row's codes are not counted.
     pub fn block_bytes(self) -> usize {
         self.traits().2
     }
@@ -125,6 +137,7 @@ impl Format {
             Self::F32 => ("F32", 1, 4),
             Self::F16 => ("F16", 1, 2),
             Self::Bf16 => ("BF16", 1, 2),
+            Self::F8E4M3 => ("F8_E4M3", 1, 1),
             Self::Q4_0 => ("Q4_0", 32, 18),
             Self::Q4_1 => ("Q4_1", 32, 20),
             Self::Q5_0 => ("Q5_0", 32, 22),
@@ -147,6 +160,7 @@ impl Format {
             Self::Tq1_0 => ("TQ1_0", 256, 54),
             Self::Tq2_0 => ("TQ2_0", 256, 66),
             Self::Mxfp4 => ("MXFP4", 32, 17),
+            Self::Int4 => ("INT4", 32, 18),
         }
     }
 
@@ -156,9 +170,16 @@ impl Format {
         if cols == 0 || !cols.is_multiple_of(block) {
             return Err(SimdError::ColumnsUnaligned { format: self, block, cols });
         }
+        let scales = if self == Self::F8E4M3 { cols.div_ceil(SCALED_COLS) } else { 0 };
         (cols / block)
             .checked_mul(self.block_bytes())
+            .and_then(|bytes| bytes.checked_add(scales.checked_mul(size_of::<f32>())?))
             .ok_or(SimdError::SizeOverflow { rows: 1, cols })
+    }
+
+    /// The kind of activations that packed weights of this format multiply.
+    pub fn activation_kind(self) -> ActKind {
+        Layout::of(self).activation_kind()
     }
 }
 
@@ -191,6 +212,7 @@ pub fn dequantize_row(format: Format, bytes: &[u8], out: &mut [f32]) -> Result<(
                 *value = bf16::from_le_bytes(*word).to_f32();
             }
         }
+        Format::F8E4M3 => small_floats::read_row(bytes, out),
         _ => {
             let blocks_per_chunk = format.block_len() / 32;
             for (index, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {

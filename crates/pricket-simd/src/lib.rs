@@ -27,6 +27,7 @@ mod matmul;
 mod ops;
 mod packed;
 mod pool;
+mod quantize;
 pub mod reference;
 mod similarity;
 
@@ -43,3 +44,4 @@ pub use ops::{
 };
 pub use packed::{GROUP_ROWS, PackedMatrix, Packer, PackerPiece, packed_bytes};
 pub use pool::{Ahead, Job, Lookahead, Pool, default_threads};
+pub use quantize::quantize_row;

@@ -9,7 +9,8 @@
 //! in a table of 16 steps, and ternary digits two bits. In bits for each weight, the file's beside
 //! the packed ones: `IQ1_S` 1.56, `IQ1_M` 1.75, `IQ2_XXS` 2.06, `IQ2_XS` 2.31 and `IQ2_S` 2.56
 //! take 3.625; `IQ3_XXS` 3.06, `IQ3_S` 3.44 and `IQ4_XS` 4.25 take 4.375; MXFP4 4.25 takes 4.5;
-//! `TQ1_0` 1.69 and `TQ2_0` 2.06 take 2.125.
+//! `TQ1_0` 1.69 and `TQ2_0` 2.06 take 2.125. `F8_E4M3` stays at 8.25 and multiplies floats: its
+//! values have 18 powers of two between them, which no integer of 8 bits holds.
 
 mod interleave;
 mod layout;

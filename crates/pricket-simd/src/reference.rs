@@ -12,6 +12,10 @@ use crate::{Format, RopePairing, SimdError};
 pub fn dequantize(format: Format, bytes: &[u8], out: &mut [f64]) -> Result<(), SimdError> {
     let expected = format.row_bytes(out.len())?;
     SimdError::check_len("the row's bytes", expected, bytes.len())?;
+    if format == Format::F8E4M3 {
+        blocks::small_floats(bytes, out);
+        return Ok(());
+    }
     let blocks = bytes.chunks_exact(format.block_bytes());
     for (block, values) in blocks.zip(out.chunks_exact_mut(format.block_len())) {
         blocks::read(format, block, values);

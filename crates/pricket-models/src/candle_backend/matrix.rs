@@ -58,7 +58,11 @@ pub(super) fn load_matrix(
     source.read_range(&stored.name, stored.offset()?, &mut bytes)?;
     let Some(dtype) = quantized_type(format).filter(|_| !floats) else {
         let mut values = vec![0.0; rows * cols];
-        dequantize_row(format, &bytes, &mut values)?;
+        for (row, values) in
+            bytes.chunks_exact(format.row_bytes(cols)?).zip(values.chunks_exact_mut(cols))
+        {
+            dequantize_row(format, row, values)?;
+        }
         let matrix = Tensor::from_vec(values, (rows, cols), &Device::Cpu).map_err(candle)?;
         let transposed = matrix.t().and_then(|t| t.contiguous()).map_err(candle)?;
         return Ok(Matrix::Plain(transposed));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pricket_simd::{Format, packed_bytes};
+use pricket_simd::{ActKind, Format, packed_bytes};
 
 use crate::blueprint::{Bias, Blueprint, LayerPart};
 use crate::{ModelError, TensorSource};
@@ -142,7 +142,7 @@ impl Parts<Stored> {
     /// values are kept.
     pub(crate) fn of_floats(&self) -> bool {
         let first = self.layers.first().and_then(|layer| layer.values().next());
-        first.is_none_or(|stored| matches!(stored.format, Format::F32 | Format::F16 | Format::Bf16))
+        first.is_none_or(|stored| stored.format.activation_kind() == ActKind::F32)
     }
 }
 

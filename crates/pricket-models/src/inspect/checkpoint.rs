@@ -2,12 +2,18 @@
 
 use std::path::Path;
 
+use pricket_simd::ActKind;
+
 use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
 use crate::config::{ConfigHead, find_template};
 use crate::safetensors::Safetensors;
-use crate::{ModelError, arch, encoder};
+use crate::{ModelError, TensorSource, arch, encoder};
 
 pub(super) const CONFIG: &str = "config.json";
+
+/// What is in the name of the matrix whose kind of activations decides how keys and values are
+/// kept.
+const QUERIES: &str = "layers.0.self_attn.q";
 
 /// The files that may hold a tokenizer, the most telling first.
 const TOKENIZERS: [&str; 3] = ["tokenizer.json", "tiktoken.model", "tokenizer.model"];
@@ -22,8 +28,8 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
         .clone()
         .ok_or_else(|| ModelError::Config { path, why: "`model_type` is missing".to_owned() })?;
     let mut histogram = Histogram::default();
-    for tensor in files.tensors() {
-        histogram.add(&tensor.dtype, tensor.elements(), tensor.bytes, tensor.is_readable());
+    for stored in files.stored() {
+        histogram.add(stored.name, stored.elements, stored.bytes, stored.is_readable);
     }
     let tensor_types = histogram.sorted();
     let heads = config.num_attention_heads;
@@ -31,8 +37,11 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     let head_dim = config.head_dim.or_else(|| config.hidden_size?.checked_div(heads?));
     let layers = config.num_hidden_layers;
     let context_length = config.max_position_embeddings;
-    // What is read of safetensors files is floats.
-    let of_floats = tensor_types.first().is_some_and(|most| most.supported);
+    // The first layer's queries decide, as when the model is opened.
+    let queries = files.names().find(|name| name.contains(QUERIES) && name.ends_with(".weight"));
+    let of_floats = queries
+        .and_then(|name| files.info(name).ok())
+        .is_none_or(|queries| queries.format.activation_kind() == ActKind::F32);
     let encodes = encoder::runs(&architecture);
     // Neither keeps keys and values of each head.
     let uncached = encodes || config.kv_lora_rank.is_some();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pricket_simd::Format;
+use pricket_simd::ActKind;
 
 use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
 use crate::gguf::{GgufFile, Strings};
@@ -38,7 +38,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let queries = file.tensors().iter().find(|tensor| QUERIES.contains(&&*tensor.name));
     let of_floats = queries
         .and_then(|tensor| tensor.ggml_type.format())
-        .is_some_and(|format| matches!(format, Format::F32 | Format::F16 | Format::Bf16));
+        .is_some_and(|format| format.activation_kind() == ActKind::F32);
     let latent = number("attention.kv_lora_rank").is_some();
     let tokens = metadata.find::<&Strings>("tokenizer.ggml.tokens")?;
     Ok(Inspection {

@@ -30,8 +30,18 @@ impl NameIndex {
         wanted: &str,
         name: impl Fn(&'a T) -> &'a str,
     ) -> Option<&'a T> {
+        list.get(self.place(list, wanted, name)?)
+    }
+
+    /// The place of that item.
+    pub(crate) fn place<'a, T>(
+        &self,
+        list: &'a [T],
+        wanted: &str,
+        name: impl Fn(&'a T) -> &'a str,
+    ) -> Option<usize> {
         let named = |place: u32| list.get(place as usize).map(&name);
         let found = self.0.binary_search_by(|&place| named(place).cmp(&Some(wanted))).ok()?;
-        list.get(*self.0.get(found)? as usize)
+        self.0.get(found).map(|&place| place as usize)
     }
 }

@@ -14,5 +14,7 @@ mod inspecting;
 mod mapping;
 mod memory;
 mod mutation;
+mod quantized_checkpoints;
+mod quantizing;
 mod real_model;
 mod splitting;

@@ -1,6 +1,6 @@
 //! One run of 32 quantised values in a common form: codes, scales and offsets.
 
-use half::f16;
+use half::{bf16, f16};
 
 use super::Format;
 use super::k_quants;
@@ -59,10 +59,15 @@ impl Codes {
             Format::Q4K => k_quants::q4(block, run),
             Format::Q5K => k_quants::q5(block, run),
             Format::Q6K => k_quants::q6(block, run),
+            Format::Int4 => {
+                let scale = bf16::from_le_bytes(*bytes(block, 0)).to_f32();
+                Self::even(int4(block), 8, scale, NO_OFFSET)
+            }
             // Floats have no codes; their rows are read as they are.
-            Format::F32 | Format::F16 | Format::Bf16 => Self::even([0; 32], 0, 0.0, 0.0),
-            _ => Tabled::of(format)
-                .map_or(Self::even([0; 32], 0, 0.0, 0.0), |tabled| tabled.codes(block, run)),
+            _ => {
+                let none = Self::even([0; 32], 0, 0.0, 0.0);
+                Tabled::of(format).map_or(none, |tabled| tabled.codes(block, run))
+            }
         }
     }
 
@@ -91,4 +96,10 @@ fn five_bits(block: &[u8], at: usize) -> [u8; 32] {
     let low = nibbles(block, at + 4);
     let fifth: &[u8; 4] = bytes(block, at);
     std::array::from_fn(|k| low[k] | ((fifth[k / 8] >> (k % 8)) & 1) << 4)
+}
+
+/// The nibbles of an `INT4` block, two by two.
+pub(crate) fn int4(block: &[u8]) -> [u8; 32] {
+    let pairs: &[u8; 16] = bytes(block, 2);
+    std::array::from_fn(|k| (pairs[k / 2] >> (4 * (k % 2))) & 15)
 }

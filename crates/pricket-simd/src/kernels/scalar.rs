@@ -5,6 +5,7 @@ use half::f16;
 use super::Table;
 use super::walk::{self, PASS};
 use crate::activations::{Run, TILE, Tiles};
+use crate::format::SCALED_COLS;
 use crate::matmul::Product;
 use crate::ops::registers::{Lanes, Registers};
 use crate::ops::{bodies, quantization, reductions};
@@ -132,6 +133,17 @@ fn half_dots(code: &[[u8; 64]; 8], q: &[[u8; 4]; 8]) -> [[i32; 16]; 2] {
 
 /// Calls `step(column, weights of 16 rows)` for each column of a group of float weights.
 fn each_column(layout: Layout, lines: &[Line], mut step: impl FnMut(usize, [f32; 16])) {
+    if layout == Layout::Small {
+        for (index, [scales, codes @ ..]) in lines.as_chunks::<33>().0.iter().enumerate() {
+            let scales = scales.floats();
+            for (four, line) in codes.iter().enumerate() {
+                for part in 0..4 {
+                    step(SCALED_COLS * index + 4 * four + part, line.small(part, &scales));
+                }
+            }
+        }
+        return;
+    }
     for (index, line) in lines.iter().enumerate() {
         match layout {
             Layout::Half => {
@@ -151,9 +163,10 @@ fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     walk::vector(panel, out, |lines| {
         let mut sums = [0.0; GROUP_ROWS];
         each_column(panel.layout, lines, |column, weights| {
-            let value = x.get(column).copied().unwrap_or_default();
+            // A unit may have more columns than there are.
+            let Some(value) = x.get(column) else { return };
             for (sum, w) in sums.iter_mut().zip(weights) {
-                *sum = w.mul_add(value, *sum);
+                *sum = w.mul_add(*value, *sum);
             }
         });
         sums
@@ -164,7 +177,7 @@ fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
     let per_unit = panel.layout.unit().1;
     walk::tile(panel, x, per_unit, out, |[lines], x, pass, tokens, [sums]| {
         each_column(panel.layout, lines, |column, weights| {
-            let values = x.get(column).copied().unwrap_or([0.0; TILE]);
+            let Some(values) = x.get(column) else { return };
             let values = values.iter().skip(pass * PASS);
             for (sums, value) in sums.iter_mut().zip(values).take(tokens) {
                 for (sum, w) in sums.iter_mut().zip(weights) {

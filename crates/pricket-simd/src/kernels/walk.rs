@@ -54,7 +54,9 @@ pub(super) fn tile<A, const GROUPS: usize>(
     let Product { data, stride, tokens } = out;
     for first in (0..units).step_by(slab) {
         let last = (first + slab).min(units);
-        let part = activations.get(first * per_unit..last * per_unit).unwrap_or_default();
+        // The last unit of a layout may have more columns than there are.
+        let end = (last * per_unit).min(activations.len());
+        let part = activations.get(first * per_unit..end).unwrap_or_default();
         for (index, lines) in panel.lines.chunks_exact(GROUPS * panel.group_lines).enumerate() {
             let groups: [&[Line]; GROUPS] = std::array::from_fn(|group| {
                 let start = group * panel.group_lines;

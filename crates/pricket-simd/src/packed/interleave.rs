@@ -8,7 +8,7 @@ mod tabled;
 use super::GROUP_ROWS;
 use super::layout::Line;
 use crate::Format;
-use crate::format::factors;
+use crate::format::{SCALED_COLS, factors, run_scale};
 
 /// Packs up to 16 rows, `row_bytes` bytes each, into the zeroed `lines` of one group.
 pub(super) fn pack_group(format: Format, rows: &[u8], row_bytes: usize, lines: &mut [Line]) {
@@ -22,6 +22,8 @@ pub(super) fn pack_group(format: Format, rows: &[u8], row_bytes: usize, lines: &
                 put(line, 32 * part + 2 * row, *value);
             });
         }
+        Format::F8E4M3 => put_small(&rows, lines),
+        Format::Int4 => rows.each(2, lines, tabled::put_int4),
         Format::Q4_0 | Format::Iq4Nl => rows.each(2, lines, put_block::<9, 18, 1>),
         Format::Q4_1 => rows.each(2, lines, put_block::<10, 20, 2>),
         Format::Q8_0 => rows.each(2, lines, put_bytes),
@@ -70,6 +72,25 @@ impl Rows<'_> {
                 let blocks = blocks.get(index * parts..).unwrap_or_default();
                 for (part, block) in blocks.iter().take(parts).enumerate() {
                     put(unit, part, row, block);
+                }
+            }
+        }
+    }
+}
+
+/// `F8_E4M3`: column by column, and a scale for each row of a unit.
+fn put_small(rows: &Rows<'_>, lines: &mut [Line]) {
+    let units = lines.as_chunks_mut::<33>().0;
+    let cols = rows.row_bytes.saturating_sub(units.len() * size_of::<f32>());
+    for (row, bytes) in rows.bytes.chunks_exact(rows.row_bytes).enumerate() {
+        let (codes, scales) = bytes.split_at(cols);
+        let runs = codes.chunks(SCALED_COLS).zip(scales.as_chunks().0);
+        for ([first, unit @ ..], (codes, scale)) in units.iter_mut().zip(runs) {
+            let scale = run_scale(codes, f32::from_le_bytes(*scale));
+            put(first, 4 * row, scale.to_le_bytes());
+            for (line, four) in unit.iter_mut().zip(codes.chunks(4)) {
+                for (column, code) in four.iter().enumerate() {
+                    put(line, 16 * column + row, [*code]);
                 }
             }
         }

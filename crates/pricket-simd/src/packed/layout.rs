@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable, must_cast};
 use half::{bf16, f16};
 
 use super::GROUP_ROWS;
-use crate::format::Steps;
+use crate::format::{Steps, half_of};
 use crate::{ActKind, Format};
 
 /// 64 bytes on a cache line of their own: four bytes for each of 16 rows.
@@ -31,6 +31,12 @@ impl Line {
     pub(crate) fn upper_halves(&self, which: usize) -> [f32; 16] {
         let bits: [[u16; 16]; 2] = must_cast(self.0);
         bits[which & 1].map(|h| bf16::from_bits(h).to_f32())
+    }
+
+    /// 16 small floats of one quarter of the line, times their scales.
+    pub(crate) fn small(&self, which: usize, scales: &[f32; 16]) -> [f32; 16] {
+        let codes = self.bytes(which);
+        std::array::from_fn(|row| half_of(codes[row]).to_f32() * scales[row])
     }
 
     /// 16 bytes of one quarter of the line.
@@ -93,12 +99,18 @@ pub(crate) enum Layout {
     /// `TQ1_0`, `TQ2_0`, 256 columns: a line of scales (16 singles), of each of 8 runs 2 lines with
     /// 4 codes in each byte. Zero is 1.
     TwoTernary,
+    /// `INT4`, 64 columns: as [`Layout::Nibble`], with scales that are upper halves of singles.
+    /// Zero is 8.
+    NibbleUpper,
     /// F32, 1 column: a line of singles.
     Single,
     /// F16, 2 columns: a line with 16 halves of each.
     Half,
     /// BF16, 2 columns: a line with 16 upper halves of each.
     UpperHalf,
+    /// `F8_E4M3`, 128 columns: a line of scales (16 singles, 256 times too large), 32 lines with 16
+    /// codes of each of 4 columns.
+    Small,
 }
 
 impl Layout {
@@ -108,6 +120,8 @@ impl Layout {
             Format::F32 => Self::Single,
             Format::F16 => Self::Half,
             Format::Bf16 => Self::UpperHalf,
+            Format::F8E4M3 => Self::Small,
+            Format::Int4 => Self::NibbleUpper,
             Format::Q4_0 => Self::Nibble,
             Format::Q4_1 => Self::NibbleOffset,
             Format::Q5_0 => Self::Five,
@@ -132,7 +146,7 @@ impl Layout {
     /// Lines and columns of one unit.
     pub(crate) const fn unit(self) -> (usize, usize) {
         match self {
-            Self::Nibble | Self::NibbleCurve | Self::NibbleMicro => (9, 64),
+            Self::Nibble | Self::NibbleCurve | Self::NibbleMicro | Self::NibbleUpper => (9, 64),
             Self::NibbleOffset => (10, 64),
             Self::Byte => (17, 64),
             Self::NibbleSuper => (37, 256),
@@ -146,6 +160,7 @@ impl Layout {
             Self::TwoTernary => (17, 256),
             Self::Single => (1, 1),
             Self::Half | Self::UpperHalf => (1, 2),
+            Self::Small => (33, 128),
         }
     }
 
@@ -158,7 +173,7 @@ impl Layout {
     /// The kind of activations that meets these weights.
     pub(crate) fn activation_kind(self) -> ActKind {
         match self {
-            Self::Single | Self::Half | Self::UpperHalf => ActKind::F32,
+            Self::Single | Self::Half | Self::UpperHalf | Self::Small => ActKind::F32,
             _ => ActKind::Q8,
         }
     }
@@ -203,7 +218,7 @@ impl Layout {
     /// The code that stands for zero.
     pub(crate) const fn zero(self) -> i32 {
         match self {
-            Self::Nibble => 8,
+            Self::Nibble | Self::NibbleUpper => 8,
             Self::Byte | Self::NibbleCurve | Self::NibbleCurveSuper => 128,
             Self::NibbleWide => 62,
             Self::NibbleOdd => 15,

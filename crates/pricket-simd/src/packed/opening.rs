@@ -72,7 +72,7 @@ impl WeightRun {
                     offset: high.map(|offsets| offsets.map(|offset| -offset)),
                 }
             }
-            Layout::Single | Layout::Half | Layout::UpperHalf => {
+            Layout::Single | Layout::Half | Layout::UpperHalf | Layout::Small => {
                 Self { code: [[0; 64]; 8], scale: none, offset: none }
             }
             _ => Self::open_tabled(layout, at, part),

@@ -2,6 +2,7 @@
 
 use super::layout::{Layout, Line, Panel};
 use super::opening::WeightRun;
+use crate::format::SCALED_COLS;
 
 /// Writes row `row` (0..16) of a panel of one group.
 pub(super) fn row_into(group: &Panel<'_>, row: usize, out: &mut [f32]) {
@@ -10,6 +11,13 @@ pub(super) fn row_into(group: &Panel<'_>, row: usize, out: &mut [f32]) {
         Layout::Half => each_line(group.lines, out, 2, |line, part| line.halves(part)[row]),
         Layout::UpperHalf => {
             each_line(group.lines, out, 2, |line, part| line.upper_halves(part)[row]);
+        }
+        Layout::Small => {
+            let units = group.lines.as_chunks::<33>().0;
+            for ([scales, codes @ ..], out) in units.iter().zip(out.chunks_mut(SCALED_COLS)) {
+                let scales = scales.floats();
+                each_line(codes, out, 4, |line, part| line.small(part, &scales)[row]);
+            }
         }
         layout => {
             for (index, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {

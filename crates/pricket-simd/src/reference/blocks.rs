@@ -38,6 +38,13 @@ pub(super) fn read(format: Format, block: &[u8], y: &mut [f64]) {
         Format::Q4K => q45(block, &block[16..], None, y),
         Format::Q5K => q45(block, &block[48..], Some(&block[16..48]), y),
         Format::Q6K => q6(block, y),
+        Format::Int4 => {
+            let d = bf16::from_le_bytes([block[0], block[1]]).to_f64();
+            for (k, y) in y.iter_mut().enumerate() {
+                let nibble = block[2 + k / 2] >> (4 * (k % 2)) & 0x0f;
+                *y = d * (f64::from(nibble) - 8.0);
+            }
+        }
         Format::Iq4Nl => curve(&block[2..], half(block, 0), y),
         Format::Iq4Xs => curve_super(block, y),
         Format::Tq1_0 => base_three(block, y),
@@ -218,5 +225,24 @@ fn micro(block: &[u8], y: &mut [f64]) {
     for j in 0..16 {
         y[j] = scale * e2m1(block[1 + j] & 0x0f);
         y[j + 16] = scale * e2m1(block[1 + j] >> 4);
+    }
+}
+
+/// A row of E4M3: sign, four bits of exponent, three of mantissa; behind the codes the scales.
+pub(super) fn small_floats(row: &[u8], y: &mut [f64]) {
+    let e4m3 = |code: u8| {
+        let (exponent, mantissa) = (i32::from(code >> 3 & 15), f64::from(code & 7) / 8.0);
+        let size = match (exponent, code & 7) {
+            (0, _) => mantissa * 2f64.powi(-6),
+            (15, 7) => f64::NAN,
+            _ => (1.0 + mantissa) * 2f64.powi(exponent - 7),
+        };
+        if code & 0x80 == 0 { size } else { -size }
+    };
+    let cols = y.len();
+    for (k, y) in y.iter_mut().enumerate() {
+        let at = cols + 4 * (k / 128);
+        let scale = f32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
+        *y = e4m3(row[k]) * f64::from(scale);
     }
 }

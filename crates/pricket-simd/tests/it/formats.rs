@@ -164,9 +164,52 @@ fn packed_weights_take_the_documented_room() {
         (Format::Mxfp4, 4_250, 4_500),
         (Format::Tq1_0, 1_687, 2_125),
         (Format::Tq2_0, 2_062, 2_125),
+        (Format::Int4, 4_500, 4_500),
+        (Format::F8E4M3, 8_250, 8_250),
     ] {
         let of = |bytes: usize| bytes * 8_000 / (rows * cols);
         assert_eq!(of(rows * format.row_bytes(cols).unwrap()), file, "{format}");
         assert_eq!(of(packed_bytes(format, rows, cols).unwrap()), packed, "{format}");
+    }
+}
+
+/// Every code of E4M3, from its parts: the greatest is 448, the least above zero 2^-9.
+#[test]
+fn small_floats_are_those_of_the_specification() {
+    let row = |codes: &[u8], scale: f32| [codes, &scale.to_le_bytes()[..]].concat();
+    for code in (0..=255_u8).filter(|code| code & 0x7f != 0x7f) {
+        let mut value = [0.0];
+        dequantize_row(Format::F8E4M3, &row(&[code], 0.375), &mut value).unwrap();
+        let (exponent, mantissa) = (i32::from(code >> 3 & 15), f32::from(code & 7));
+        let size = match exponent {
+            0 => mantissa * 2f32.powi(-9),
+            _ => (8.0 + mantissa) * 2f32.powi(exponent - 10),
+        };
+        let sign = if code < 128 { 1.0 } else { -1.0 };
+        assert_eq!(value[0].to_bits(), (sign * size * 0.375).to_bits(), "{code:#x}");
+    }
+    let mut ends = [0.0; 3];
+    dequantize_row(Format::F8E4M3, &row(&[0x7e, 0x01, 0x80], 1.0), &mut ends).unwrap();
+    assert_eq!((ends[0], ends[1]), (448.0, 2f32.powi(-9)));
+    assert!(ends[2] == 0.0 && ends[2].is_sign_negative());
+}
+
+/// What is no number spoils the 128 columns that share its scale, and no others.
+#[test]
+fn a_small_float_that_is_no_number_is_never_taken_for_one() {
+    for code in [0x7f, 0xff] {
+        let mut codes = vec![0x38_u8; 300];
+        codes[130] = code;
+        let scales: Vec<u8> = [1.0f32, 2.0, 4.0].iter().flat_map(|s| s.to_le_bytes()).collect();
+        let row = [codes, scales].concat();
+        let packed = PackedMatrix::pack(Format::F8E4M3, 1, 300, &row).unwrap();
+        let (mut file, mut back) = (vec![0.0; 300], vec![0.0; 300]);
+        dequantize_row(Format::F8E4M3, &row, &mut file).unwrap();
+        packed.row_into(0, &mut back).unwrap();
+        for values in [file, back] {
+            assert!(values[..128].iter().all(|value| *value == 1.0));
+            assert!(values[128..256].iter().all(|value| value.is_nan()));
+            assert!(values[256..].iter().all(|value| *value == 4.0));
+        }
     }
 }

@@ -63,8 +63,45 @@ fn factors(format: Format) -> &'static [usize] {
         Format::Q6K => &[208],
         Format::Tq1_0 => &[52],
         Format::Tq2_0 => &[64],
-        Format::F32 | Format::F16 | Format::Bf16 | Format::Iq1M | Format::Mxfp4 => &[],
+        _ if format.block_len() == 1 => &[],
+        Format::Iq1M | Format::Mxfp4 | Format::Int4 => &[],
         _ => &[0],
+    }
+}
+
+/// Gives a block its scales and offsets.
+fn put_factors(format: Format, kind: Kind, block: &mut [u8], random: &mut Random) {
+    let mut factor = || match kind {
+        Kind::Random => random.bell() * 0.01,
+        Kind::Extreme => 1.5,
+        Kind::Zero => 0.0,
+        Kind::Subnormal => random.signed() * 3e-6,
+    };
+    for at in factors(format) {
+        block[*at..at + 2].copy_from_slice(&f16::from_f32(factor()).to_le_bytes());
+    }
+    match format {
+        // Its nibbles lie above the four words of scales.
+        Format::Iq1M => {
+            let bits = f16::from_f32(factor()).to_bits();
+            for (at, byte) in [49, 51, 53, 55].into_iter().enumerate() {
+                block[byte] = block[byte] & 15 | ((bits >> (4 * at)) as u8 & 15) << 4;
+            }
+        }
+        // A power of two is never zero: then the codes are, of both signs.
+        Format::Mxfp4 if kind == Kind::Zero => {
+            block.fill(0x80);
+            block[0] = 127;
+        }
+        Format::Int4 => {
+            let scale = half::bf16::from_f32(factor());
+            block[..2].copy_from_slice(&scale.to_le_bytes());
+        }
+        Format::Mxfp4 => {
+            let size = factor().abs().max(1e-7).log2().floor();
+            block[0] = (127.0 + size) as u8;
+        }
+        _ => {}
     }
 }
 
@@ -91,40 +128,31 @@ pub(crate) fn weights(
         Format::Bf16 => (0..count / 2)
             .flat_map(|_| half::bf16::from_f32(floats(random)).to_le_bytes())
             .collect(),
+        Format::F8E4M3 => {
+            let mut bytes = random.bytes(count);
+            for row in bytes.chunks_exact_mut(count / rows) {
+                let (codes, scales) = row.split_at_mut(cols);
+                for code in codes {
+                    *code = match kind {
+                        Kind::Extreme => 0x7e,
+                        // What is no number has a test of its own.
+                        _ if *code & 0x7f == 0x7f => *code ^ 1,
+                        _ => *code,
+                    };
+                }
+                for scale in scales.as_chunks_mut().0 {
+                    *scale = floats(random).to_le_bytes();
+                }
+            }
+            bytes
+        }
         _ => {
             let mut bytes = random.bytes(count);
             if kind == Kind::Extreme {
                 bytes.fill(0xff);
             }
             for block in bytes.chunks_exact_mut(format.block_bytes()) {
-                let mut factor = || match kind {
-                    Kind::Random => random.bell() * 0.01,
-                    Kind::Extreme => 1.5,
-                    Kind::Zero => 0.0,
-                    Kind::Subnormal => random.signed() * 3e-6,
-                };
-                for at in factors(format) {
-                    block[*at..at + 2].copy_from_slice(&f16::from_f32(factor()).to_le_bytes());
-                }
-                match format {
-                    // Its nibbles lie above the four words of scales.
-                    Format::Iq1M => {
-                        let bits = f16::from_f32(factor()).to_bits();
-                        for (at, byte) in [49, 51, 53, 55].into_iter().enumerate() {
-                            block[byte] = block[byte] & 15 | ((bits >> (4 * at)) as u8 & 15) << 4;
-                        }
-                    }
-                    // A power of two is never zero: then the codes are, of both signs.
-                    Format::Mxfp4 if kind == Kind::Zero => {
-                        block.fill(0x80);
-                        block[0] = 127;
-                    }
-                    Format::Mxfp4 => {
-                        let size = factor().abs().max(1e-7).log2().floor();
-                        block[0] = (127.0 + size) as u8;
-                    }
-                    _ => {}
-                }
+                put_factors(format, kind, block, random);
             }
             bytes
         }

@@ -252,7 +252,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_multiply_alike(
         seed in any::<u64>(),
-        format in 3usize..Format::ALL.len(),
+        format in 4usize..Format::ALL.len(),
         rows in 1usize..40,
         blocks in 1usize..6,
         tokens in 1usize..20,

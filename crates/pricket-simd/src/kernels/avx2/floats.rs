@@ -1,14 +1,16 @@
 //! Float weights times float activations: one sum per row and token, in the order of the columns.
 
 use core::arch::x86_64::{
-    __m128i, __m256, _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps,
-    _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32,
+    __m128i, __m256, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cvtepu8_epi16,
+    _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_mul_ps, _mm256_or_si256,
+    _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi16, _mm256_slli_epi32,
 };
 use std::array::from_fn;
 
 use bytemuck::must_cast;
 
 use crate::activations::TILE;
+use crate::format::SCALED_COLS;
 use crate::kernels::walk::{self, Sums};
 use crate::matmul::Product;
 use crate::packed::{Layout, Line, Panel};
@@ -20,9 +22,18 @@ type Column = [__m256; 2];
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     walk::vector(panel, out, |lines| match panel.layout {
-        Layout::Half => row_sums::<2>(lines, x, |line| half(line)),
-        Layout::UpperHalf => row_sums::<2>(lines, x, |line| upper_half(line)),
-        _ => row_sums::<1>(lines, x, |line| [must_cast(line.0)]),
+        Layout::Half => must_cast(row_sums::<2>(zero(), lines, x, |line| half(line))),
+        Layout::UpperHalf => must_cast(row_sums::<2>(zero(), lines, x, |line| upper_half(line))),
+        Layout::Small => {
+            let mut sums = zero();
+            let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
+            for ([scales, codes @ ..], x) in units {
+                let scales = must_cast(scales.0);
+                sums = row_sums::<4>(sums, codes, x, |line| small(line, scales));
+            }
+            must_cast(sums)
+        }
+        _ => must_cast(row_sums::<1>(zero(), lines, x, |line| [must_cast(line.0)])),
     });
 }
 
@@ -36,6 +47,13 @@ pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_
                 Layout::Half => add_quad::<2>(lines, x, pass, quad, sums, |line| half(line)),
                 Layout::UpperHalf => {
                     add_quad::<2>(lines, x, pass, quad, sums, |line| upper_half(line));
+                }
+                Layout::Small => {
+                    let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
+                    for ([scales, codes @ ..], x) in units {
+                        let scales = must_cast(scales.0);
+                        add_quad::<4>(codes, x, pass, quad, sums, |line| small(line, scales));
+                    }
                 }
                 _ => add_quad::<1>(lines, x, pass, quad, sums, |line| [must_cast(line.0)]),
             }
@@ -61,14 +79,34 @@ fn upper_half(line: &Line) -> [Column; 2] {
     })
 }
 
+/// Four columns of small floats, times their scales: see [`crate::format::half_of`].
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn small(line: &Line, scales: Column) -> [Column; 4] {
+    let quarters: [__m128i; 4] = must_cast(line.0);
+    quarters.map(|codes| {
+        let words = _mm256_cvtepu8_epi16(codes);
+        let rest = _mm256_and_si256(_mm256_slli_epi16::<7>(words), _mm256_set1_epi16(0x3f80));
+        let sign = _mm256_and_si256(_mm256_slli_epi16::<8>(words), _mm256_set1_epi16(i16::MIN));
+        let halves: [__m128i; 2] = must_cast(_mm256_or_si256(rest, sign));
+        from_fn(|rows| _mm256_mul_ps(_mm256_cvtph_ps(halves[rows]), scales[rows]))
+    })
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn zero() -> Column {
+    [_mm256_setzero_ps(); 2]
+}
+
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn row_sums<const COLS: usize>(
+    mut sums: Column,
     lines: &[Line],
     x: &[f32],
     open: impl Fn(&Line) -> [Column; COLS],
-) -> [f32; 16] {
-    let mut sums = [_mm256_setzero_ps(); 2];
+) -> Column {
     for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
         for (column, x) in open(line).into_iter().zip(x) {
             for (sum, weights) in sums.iter_mut().zip(column) {
@@ -76,7 +114,7 @@ fn row_sums<const COLS: usize>(
             }
         }
     }
-    must_cast(sums)
+    sums
 }
 
 #[inline]

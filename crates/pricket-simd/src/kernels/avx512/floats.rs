@@ -1,14 +1,16 @@
 //! Float weights times float activations: one sum per row and token, in the order of the columns.
 
 use core::arch::x86_64::{
-    __m256i, __m512, _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32,
+    __m256i, __m512, _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtepu8_epi16,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_mul_ps, _mm512_or_si512,
+    _mm512_set1_epi16, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi16, _mm512_slli_epi32,
 };
-use std::array::from_fn;
+use std::array::{self, from_fn};
 
 use bytemuck::must_cast;
 
 use crate::activations::TILE;
+use crate::format::SCALED_COLS;
 use crate::kernels::walk::{self, PASS, Sums};
 use crate::matmul::Product;
 use crate::packed::{Layout, Line, Panel};
@@ -17,9 +19,18 @@ use crate::packed::{Layout, Line, Panel};
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     walk::vector(panel, out, |lines| match panel.layout {
-        Layout::Half => row_sums::<2>(lines, x, |line| half(line)),
-        Layout::UpperHalf => row_sums::<2>(lines, x, |line| upper_half(line)),
-        _ => row_sums::<1>(lines, x, |line| [must_cast(line.0)]),
+        Layout::Half => must_cast(row_sums::<2>(zero(), lines, x, |line| half(line))),
+        Layout::UpperHalf => must_cast(row_sums::<2>(zero(), lines, x, |line| upper_half(line))),
+        Layout::Small => {
+            let mut sum = zero();
+            let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
+            for ([scales, codes @ ..], x) in units {
+                let scales = must_cast(scales.0);
+                sum = row_sums::<4>(sum, codes, x, |line| small(line, scales));
+            }
+            must_cast(sum)
+        }
+        _ => must_cast(row_sums::<1>(zero(), lines, x, |line| [must_cast(line.0)])),
     });
 }
 
@@ -49,6 +60,17 @@ fn groups<const GROUPS: usize>(panel: &Panel<'_>, x: &[[f32; TILE]], out: Produc
             Layout::UpperHalf => {
                 add_pass::<2, GROUPS>(lines, x, pass, sums, |line| upper_half(line));
             }
+            Layout::Small => {
+                // Each group has scales of its own.
+                for (lines, sums) in lines.into_iter().zip(sums) {
+                    let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
+                    let sums = array::from_mut(sums);
+                    for ([scales, codes @ ..], x) in units {
+                        let scales = must_cast(scales.0);
+                        add_pass::<4, 1>([codes], x, pass, sums, |line| small(line, scales));
+                    }
+                }
+            }
             _ => add_pass::<1, GROUPS>(lines, x, pass, sums, |line| [must_cast(line.0)]),
         }
     });
@@ -68,20 +90,42 @@ fn upper_half(line: &Line) -> [__m512; 2] {
     from_fn(|i| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(both[i]))))
 }
 
+/// Four columns of small floats, times their scales: see [`crate::format::half_of`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+fn small(line: &Line, scales: __m512) -> [__m512; 4] {
+    let pairs: [__m256i; 2] = must_cast(line.0);
+    let mut columns = [zero(); 4];
+    for (columns, codes) in columns.as_chunks_mut::<2>().0.iter_mut().zip(pairs) {
+        let words = _mm512_cvtepu8_epi16(codes);
+        let rest = _mm512_and_si512(_mm512_slli_epi16::<7>(words), _mm512_set1_epi16(0x3f80));
+        let sign = _mm512_and_si512(_mm512_slli_epi16::<8>(words), _mm512_set1_epi16(i16::MIN));
+        let halves: [__m256i; 2] = must_cast(_mm512_or_si512(rest, sign));
+        *columns = halves.map(|halves| _mm512_mul_ps(_mm512_cvtph_ps(halves), scales));
+    }
+    columns
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+fn zero() -> __m512 {
+    _mm512_setzero_ps()
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
 fn row_sums<const COLS: usize>(
+    mut sum: __m512,
     lines: &[Line],
     x: &[f32],
     open: impl Fn(&Line) -> [__m512; COLS],
-) -> [f32; 16] {
-    let mut sum = _mm512_setzero_ps();
+) -> __m512 {
     for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
         for (weights, x) in open(line).into_iter().zip(x) {
             sum = _mm512_fmadd_ps(weights, _mm512_set1_ps(*x), sum);
         }
     }
-    must_cast(sum)
+    sum
 }
 
 #[inline]
@@ -94,7 +138,9 @@ fn add_pass<const COLS: usize, const GROUPS: usize>(
     open: impl Fn(&Line) -> [__m512; COLS],
 ) {
     let mut acc: [[__m512; PASS]; GROUPS] = from_fn(|group| must_cast(sums[group]));
-    for (unit, x) in x.as_chunks::<COLS>().0.iter().enumerate() {
+    // What fills the activations up meets no weights.
+    let units = lines.first().map_or(0, |lines| lines.len());
+    for (unit, x) in x.as_chunks::<COLS>().0.iter().take(units).enumerate() {
         let mut weights = [[_mm512_setzero_ps(); COLS]; GROUPS];
         for (weights, lines) in weights.iter_mut().zip(lines) {
             let Some(line) = lines.get(unit) else { break };

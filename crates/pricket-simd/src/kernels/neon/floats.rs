@@ -1,13 +1,15 @@
 //! Float weights times float activations: one sum per row and token, in the order of the columns.
 
 use core::arch::aarch64::{
-    float32x4_t, uint16x4_t, vcvt_f32_f16, vdupq_n_f32, vfmaq_f32, vreinterpret_f16_u16,
-    vreinterpretq_f32_u32, vshll_n_u16,
+    float32x4_t, uint8x16_t, uint16x4_t, vandq_u16, vcvt_f32_f16, vdupq_n_f32, vdupq_n_u16,
+    vfmaq_f32, vget_low_u8, vmovl_high_u8, vmovl_u8, vmulq_f32, vorrq_u16, vreinterpret_f16_u16,
+    vreinterpretq_f32_u32, vshll_n_u16, vshlq_n_u16,
 };
 
 use bytemuck::must_cast;
 
 use crate::activations::TILE;
+use crate::format::SCALED_COLS;
 use crate::kernels::walk::{self, Sums};
 use crate::matmul::Product;
 use crate::packed::{Layout, Line, Panel};
@@ -19,9 +21,18 @@ type Column = [float32x4_t; 4];
 #[target_feature(enable = "neon")]
 pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     walk::vector(panel, out, |lines| match panel.layout {
-        Layout::Half => row_sums::<2>(lines, x, |line| half(line)),
-        Layout::UpperHalf => row_sums::<2>(lines, x, |line| upper_half(line)),
-        _ => row_sums::<1>(lines, x, |line| [must_cast(line.0)]),
+        Layout::Half => must_cast(row_sums::<2>(zero(), lines, x, |line| half(line))),
+        Layout::UpperHalf => must_cast(row_sums::<2>(zero(), lines, x, |line| upper_half(line))),
+        Layout::Small => {
+            let mut sums = zero();
+            let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
+            for ([scales, codes @ ..], x) in units {
+                let scales = must_cast(scales.0);
+                sums = row_sums::<4>(sums, codes, x, |line| small(line, scales));
+            }
+            must_cast(sums)
+        }
+        _ => must_cast(row_sums::<1>(zero(), lines, x, |line| [must_cast(line.0)])),
     });
 }
 
@@ -35,6 +46,13 @@ pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_
                 Layout::Half => add_quad::<2>(lines, x, pass, quad, sums, |line| half(line)),
                 Layout::UpperHalf => {
                     add_quad::<2>(lines, x, pass, quad, sums, |line| upper_half(line));
+                }
+                Layout::Small => {
+                    let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
+                    for ([scales, codes @ ..], x) in units {
+                        let scales = must_cast(scales.0);
+                        add_quad::<4>(codes, x, pass, quad, sums, |line| small(line, scales));
+                    }
                 }
                 _ => add_quad::<1>(lines, x, pass, quad, sums, |line| [must_cast(line.0)]),
             }
@@ -64,14 +82,40 @@ fn upper_half(line: &Line) -> [Column; 2] {
     opened
 }
 
+/// Four columns of small floats, times their scales: see [`crate::format::half_of`].
+#[inline]
+#[target_feature(enable = "neon")]
+fn small(line: &Line, scales: Column) -> [Column; 4] {
+    let quarters: [uint8x16_t; 4] = must_cast(line.0);
+    let mut columns = [zero(); 4];
+    for (column, codes) in columns.iter_mut().zip(quarters) {
+        let words = [vmovl_u8(vget_low_u8(codes)), vmovl_high_u8(codes)];
+        let halves = words.map(|words| {
+            let rest = vandq_u16(vshlq_n_u16::<7>(words), vdupq_n_u16(0x3f80));
+            vorrq_u16(rest, vandq_u16(vshlq_n_u16::<8>(words), vdupq_n_u16(0x8000)))
+        });
+        let halves: [uint16x4_t; 4] = must_cast(halves);
+        for ((place, bits), scales) in column.iter_mut().zip(halves).zip(scales) {
+            *place = vmulq_f32(vcvt_f32_f16(vreinterpret_f16_u16(bits)), scales);
+        }
+    }
+    columns
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn zero() -> Column {
+    [vdupq_n_f32(0.0); 4]
+}
+
 #[inline]
 #[target_feature(enable = "neon")]
 fn row_sums<const COLS: usize>(
+    mut sums: Column,
     lines: &[Line],
     x: &[f32],
     open: impl Fn(&Line) -> [Column; COLS],
-) -> [f32; 16] {
-    let mut sums = [vdupq_n_f32(0.0); 4];
+) -> Column {
     for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
         for (column, x) in open(line).into_iter().zip(x) {
             for (sum, weights) in sums.iter_mut().zip(column) {
@@ -79,7 +123,7 @@ fn row_sums<const COLS: usize>(
             }
         }
     }
-    must_cast(sums)
+    sums
 }
 
 /// Four tokens: 16 sums, of 32 registers.

@@ -25,6 +25,7 @@ macro_rules! by_layout {
             Layout::NibbleWide => $($call)*!([nibble_wide 35, 8, 62, 124, false, false] $($more)*),
             Layout::NibbleOdd => $($call)*!([nibble_odd 35, 8, 15, 30, false, false] $($more)*),
             Layout::NibbleMicro => $($call)*!([nibble_micro 9, 2, 12, 24, false, false] $($more)*),
+            Layout::NibbleUpper => $($call)*!([nibble_upper 9, 2, 8, 15, false, false] $($more)*),
             Layout::ThreeTriple => $($call)*!([three_triple 29, 8, 43, 86, true, false] $($more)*),
             Layout::ThreeEighths => {
                 $($call)*!([three_eighths 29, 8, 9, 18, true, false] $($more)*)
@@ -37,7 +38,7 @@ macro_rules! by_layout {
             Layout::ThreeSuper => $($call)*!([three_super 29, 8, 4, 7, true, false] $($more)*),
             Layout::TwoSuper => $($call)*!([two_super 21, 8, 0, 3, true, true] $($more)*),
             // Float weights never meet quantised activations: `matmul` checks the kinds.
-            Layout::Single | Layout::Half | Layout::UpperHalf => $otherwise,
+            Layout::Single | Layout::Half | Layout::UpperHalf | Layout::Small => $otherwise,
         }
     };
     (@plain [$($call:tt)*] ($open:tt, $signed:tt $lines:tt, $runs:tt) ($($more:tt)*)) => {

@@ -74,6 +74,12 @@ macro_rules! tabled {
                 even(code, vectors::upper_halves(&unit[0], part, rows))
             }
 
+            /// `INT4`: no table, but MXFP4's kind of scales.
+            pub(crate) fn nibble_upper(unit: &[Line; 9], part: usize, rows: usize) -> Weights {
+                let scale = vectors::upper_halves(&unit[0], part, rows);
+                even(nibbles(&unit[1 + 4 * part..], rows), scale)
+            }
+
             /// Three bits a code and a multiplier for each half of a run.
             fn three_steps(
                 unit: &[Line; 29],

@@ -218,6 +218,7 @@ macro_rules! openers {
             nibble_wide: 35, 8;
             nibble_odd: 35, 8;
             nibble_micro: 9, 2;
+            nibble_upper: 9, 2;
             three_triple: 29, 8;
             three_eighths: 29, 8;
             two_ternary: 17, 8;

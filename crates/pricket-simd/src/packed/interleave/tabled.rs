@@ -1,9 +1,9 @@
 //! Formats whose codes are places in a table: the places are packed as they are, whatever way the
 //! file stores them in, with scales as singles and their multipliers as bytes.
 
-use super::{bits, nibbles, put, put_words, quarters};
+use super::{bits, nibbles, put, put_heads, put_words, quarters};
 use crate::Format;
-use crate::format::{Tabled, half_power};
+use crate::format::{Tabled, half_power, int4};
 use crate::packed::layout::Line;
 
 /// MXFP4: the power of two becomes the upper half of a single; the nibbles are kept as they are.
@@ -12,6 +12,12 @@ pub(super) fn put_micro(unit: &mut [Line; 9], part: usize, row: usize, block: &[
     let [first, ..] = unit;
     put(first, 32 * part + 2 * row, half_power(*exponent).to_le_bytes());
     put_words(unit, 1 + 4 * part, row, &super::words::<4>(pairs, 0));
+}
+
+/// `INT4`: the nibbles change places, so that the low ones are columns 0..16.
+pub(super) fn put_int4(unit: &mut [Line; 9], part: usize, row: usize, block: &[u8; 18]) {
+    put_heads::<1>(unit, part, row, block);
+    put_words(unit, 1 + 4 * part, row, &nibbles(&words(int4(block))));
 }
 
 /// Three bits a code: `IQ1_*` and `IQ2_*`, whose scales have a multiplier for each half run.

@@ -1,0 +1,140 @@
+//! Matrices of floats turned into blocks while they are read, so that no more of them stands in
+//! memory as floats than a few rows.
+
+use pricket_simd::{ActKind, Format, dequantize_row, quantize_row};
+
+use crate::tensor_source::place;
+use crate::{ModelError, TensorInfo, TensorSource};
+
+/// What matrices of floats (F32, F16, BF16, `F8_E4M3`) become while they are loaded. What the files
+/// have quantised stays as it is, and so do vectors, matrices whose rows are no multiple of 32, and
+/// the matrices that choose experts, of which a small error is a wrong choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Quantization {
+    /// They stay floats.
+    #[default]
+    None,
+    /// 8.5 bits a weight.
+    Q8_0,
+    /// 4.5 bits a weight.
+    Q4_0,
+}
+
+impl Quantization {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::None, Self::Q8_0, Self::Q4_0];
+
+    /// What users call it: `none`, `q8_0`, `q4_0`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Q8_0 => "q8_0",
+            Self::Q4_0 => "q4_0",
+        }
+    }
+
+    fn format(self) -> Option<Format> {
+        match self {
+            Self::None => None,
+            Self::Q8_0 => Some(Format::Q8_0),
+            Self::Q4_0 => Some(Format::Q4_0),
+        }
+    }
+}
+
+/// Ends of names of matrices that choose experts, as GGUF and checkpoints have them.
+const ROUTERS: [&str; 4] =
+    ["ffn_gate_inp.weight", "mlp.gate.weight", "block_sparse_moe.gate.weight", "mlp.router.weight"];
+
+/// Rows are turned a few at a time: so many bytes of the file, or one row.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// A source whose matrices of floats are blocks.
+#[derive(Debug)]
+pub(crate) struct Quantizing<'a> {
+    source: &'a dyn TensorSource,
+    format: Format,
+}
+
+/// A matrix of floats that is to become blocks.
+struct Matrix {
+    name: String,
+    stored: Format,
+    rows: usize,
+    cols: usize,
+}
+
+impl<'a> Quantizing<'a> {
+    /// A source seen through a quantisation; `None` where that changes nothing.
+    pub(crate) fn over(source: &'a dyn TensorSource, what: Quantization) -> Option<Self> {
+        what.format().map(|format| Self { source, format })
+    }
+
+    /// The tensor, where it is to become blocks.
+    fn matrix(&self, info: &TensorInfo) -> Option<Matrix> {
+        let &[rows, cols] = info.shape.as_slice() else { return None };
+        let floats = info.format.activation_kind() == ActKind::F32;
+        let whole = cols > 0 && cols.is_multiple_of(self.format.block_len());
+        let router = ROUTERS.iter().any(|end| info.name.ends_with(end));
+        let (name, stored) = (info.name.clone(), info.format);
+        (floats && whole && !router).then_some(Matrix { name, stored, rows, cols })
+    }
+
+    /// Rows of a matrix as blocks, from `first` on, as many as `out` takes.
+    fn rows(&self, matrix: &Matrix, first: usize, out: &mut [u8]) -> Result<(), ModelError> {
+        let stored_row = matrix.stored.row_bytes(matrix.cols)?;
+        let row = self.format.row_bytes(matrix.cols)?;
+        let batch = (BATCH_BYTES / stored_row).max(1);
+        let mut stored = vec![0; batch.min(out.len() / row) * stored_row];
+        let mut values = vec![0.0; matrix.cols];
+        for (index, out) in out.chunks_mut(batch * row).enumerate() {
+            let stored = stored.get_mut(..out.len() / row * stored_row).unwrap_or_default();
+            let at = (first + index * batch) as u64 * stored_row as u64;
+            self.source.read_range(&matrix.name, at, stored)?;
+            for (stored, out) in stored.chunks_exact(stored_row).zip(out.chunks_exact_mut(row)) {
+                dequantize_row(matrix.stored, stored, &mut values)?;
+                quantize_row(self.format, &values, out)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TensorSource for Quantizing<'_> {
+    fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
+        self.source.names()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.source.has(name)
+    }
+
+    fn info(&self, name: &str) -> Result<TensorInfo, ModelError> {
+        let info = self.source.info(name)?;
+        let Some(matrix) = self.matrix(&info) else { return Ok(info) };
+        let row = self.format.row_bytes(matrix.cols)? as u64;
+        let bytes = row.saturating_mul(matrix.rows as u64);
+        Ok(TensorInfo { format: self.format, bytes, ..info })
+    }
+
+    fn read_range(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), ModelError> {
+        let Some(matrix) = self.matrix(&self.source.info(name)?) else {
+            return self.source.read_range(name, offset, buffer);
+        };
+        let row = self.format.row_bytes(matrix.cols)?;
+        let bytes = (row as u64).saturating_mul(matrix.rows as u64);
+        place(name, 0, bytes, offset, buffer.len())?;
+        // Inside the matrix, whose rows a `usize` counts.
+        let (first, skip) = ((offset / row as u64) as usize, (offset % row as u64) as usize);
+        if skip == 0 && buffer.len().is_multiple_of(row) {
+            return self.rows(&matrix, first, buffer);
+        }
+        let mut rows = vec![0; (skip + buffer.len()).div_ceil(row) * row];
+        self.rows(&matrix, first, &mut rows)?;
+        for (place, byte) in buffer.iter_mut().zip(rows.iter().skip(skip)) {
+            *place = *byte;
+        }
+        Ok(())
+    }
+}
