@@ -1,10 +1,10 @@
 //! From files to something that runs: an engine, or a bare forward pass.
 
 use pricket::engine::{Engine, EngineOptions, TemplateOrigin};
-use pricket::models::{self, Backend, KvFormat, OpenOptions, Opened};
+use pricket::models::{self, Backend, KvFormat, OpenOptions, Opened, Quantization};
 use pricket::tokenizer::ChatTemplate;
 
-use crate::config::{BACKEND, CONTEXT, Config, KV, MEMORY, TEMPLATE, THREADS};
+use crate::config::{BACKEND, CONTEXT, Config, KV, MEMORY, QUANTIZE, TEMPLATE, THREADS};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::progress::ProgressDisplay;
@@ -86,11 +86,14 @@ pub(crate) fn options(config: &Config) -> OpenOptions {
         Some("q8_0") => KvFormat::Q8,
         _ => KvFormat::Auto,
     };
+    let wanted = config.text(&QUANTIZE);
+    let quantize = Quantization::ALL.into_iter().find(|what| wanted == Some(what.name()));
     OpenOptions {
         backend,
         kv,
         threads: config.count(&THREADS),
         memory: config.size(&MEMORY),
+        quantize: quantize.unwrap_or_default(),
         ..OpenOptions::default()
     }
 }

@@ -61,7 +61,7 @@ impl Group for Finding {
 
 impl Group for Measuring {
     const SETTINGS: &'static [Setting] =
-        &[table::THREADS, table::BACKEND, table::KV, table::MEMORY];
+        &[table::THREADS, table::BACKEND, table::KV, table::MEMORY, table::QUANTIZE];
 }
 
 impl Group for Encoding {
@@ -76,6 +76,7 @@ impl Group for Answering {
         table::BACKEND,
         table::KV,
         table::MEMORY,
+        table::QUANTIZE,
         table::SYSTEM,
         table::TEMPLATE,
         table::MAX_TOKENS,

@@ -188,6 +188,16 @@ pub(crate) const KV: Setting = Setting::new(
 .variables(&["PRICKET_KV"])
 .flag("kv", "FORMAT");
 
+pub(crate) const QUANTIZE: Setting = Setting::new(
+    "model.quantize",
+    Kind::Choice(&["none", "q8_0", "q4_0"]),
+    "What weights that are floats become while they are loaded",
+)
+.example("\"q8_0\"")
+.unset(Unset::Text("none"))
+.variables(&["PRICKET_QUANTIZE"])
+.flag("quantize", "TYPE");
+
 pub(crate) const OFFLINE: Setting = Setting::new(
     "hub.offline",
     Kind::Switch,
@@ -276,7 +286,7 @@ pub(crate) const LOG_FILTER: Setting =
         .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 30] = [
+pub(crate) static TABLE: [Setting; 31] = [
     TEMPERATURE,
     TOP_K,
     TOP_P,
@@ -296,6 +306,7 @@ pub(crate) static TABLE: [Setting; 30] = [
     BACKEND,
     KV,
     MEMORY,
+    QUANTIZE,
     OFFLINE,
     MODELS,
     CACHE,
