@@ -125,7 +125,7 @@ fn a_long_text_is_an_error_and_is_cut_only_where_asked() {
         let (vectors, ended) = read(engine.embed(request.clone()));
         let report = ended.unwrap_err();
         assert_eq!((vectors.len(), report.code.as_str()), (1, "text_too_long"));
-        assert!(report.message.contains("text 1 has 2"), "{report}");
+        assert!(report.message.starts_with("text 1 has "), "{report}");
         assert!(report.message.contains("takes 48"), "{report}");
         let (vectors, _) = read(engine.embed(request.truncate(true)));
         assert_eq!((vectors[0].truncated, vectors[1].truncated), (false, true));

@@ -107,8 +107,9 @@ impl EncoderOptions {
         recipe: &EmbeddingRecipe,
         threads: usize,
     ) -> Result<(), ModelError> {
-        let longest = tokens_max(b, recipe);
-        let buffers = space::bytes(b, longest).saturating_mul(threads as u64);
+        // A text that is longer than a group asks for its room when it comes.
+        let tokens = tokens_max(b, recipe).min(GROUP_TOKENS);
+        let buffers = space::bytes(b, tokens).saturating_mul(threads as u64);
         let need = plan.memory_bytes()?.saturating_add(buffers);
         match self.memory.or_else(|| available_memory(Path::new("/"))) {
             Some(have) if need > have => {
