@@ -134,6 +134,9 @@ fn embed(
 
 /// Sentences of 3 to 60 words, most of them short: the same in every run.
 fn texts(count: usize) -> Vec<String> {
+    // Knuth's linear congruential generator (MMIX).
+    const FACTOR: u64 = 6_364_136_223_846_793_005;
+    const ADDEND: u64 = 1_442_695_040_888_963_407;
     const WORDS: &str = "the of and to in a is that for it as was with be by on not he his but at \
         are this have from or had an they which one you were all her she there would their we him \
         been has when who will no more if out so up said what its about than into them can only \
@@ -144,12 +147,12 @@ fn texts(count: usize) -> Vec<String> {
         three never know same last another while us might great go come since against right came \
         take used himself few house american use place during high without again home around small \
         however found mrs part school thought went say general once upon war every left until \
-        always away fact water less though public put night almost hand head enough far took system";
+        always away fact water less though public put night almost hand head enough far took \
+        system";
     let words: Vec<&str> = WORDS.split_whitespace().collect();
     let mut state = 20_261_122_u64;
     let mut number = |below: usize| {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(FACTOR).wrapping_add(ADDEND);
         (state >> 33) as usize % below.max(1)
     };
     (0..count)

@@ -37,11 +37,11 @@ pub use rerank::RerankEngine;
 ///
 /// let options = EmbeddingOptions::default();
 /// let engine = EmbeddingEngine::load("all-MiniLM-L6-v2", &options, &mut |_| ())?;
+/// let mut vectors = Vec::new();
 /// for chunk in engine.embed(EmbeddingRequest::new(["a cat", "a dog"])) {
-///     if let Some(embedding) = chunk.embedding() {
-///         println!("{}: {:?}", embedding.index, &embedding.vector[..4]);
-///     }
+///     vectors.extend(chunk.embedding().map(|embedding| embedding.vector.clone()));
 /// }
+/// assert_eq!(vectors.len(), 2);
 /// # Ok::<(), pricket_engine::EngineError>(())
 /// ```
 ///

@@ -23,8 +23,8 @@ pub(crate) struct TextArgs {
 /// `pricket embed`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each line is one JSON object: {\"type\": \"embedding\", \"index\", \"vector\", ..} for each text, as it is
-ready, then {\"type\": \"complete\", ..} or {\"type\": \"error\", ..}.")]
+Each line is one JSON object: {\"type\": \"embedding\", \"index\", \"vector\", ..} for each
+text, as it is ready, then {\"type\": \"complete\", ..} or {\"type\": \"error\", ..}.")]
 pub(crate) struct EmbedArgs {
     /// Alias, hf:ORG/REPO/FILE, or path
     #[arg(index = 1)]
@@ -45,8 +45,8 @@ pub(crate) struct EmbedArgs {
 /// `pricket rerank`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each line is one JSON object: {\"type\": \"score\", \"index\", \"score\", ..} for each document, as it is
-ready, then {\"type\": \"complete\", ..} or {\"type\": \"error\", ..}.")]
+Each line is one JSON object: {\"type\": \"score\", \"index\", \"score\", ..} for each
+document, as it is ready, then {\"type\": \"complete\", ..} or {\"type\": \"error\", ..}.")]
 pub(crate) struct RerankArgs {
     /// Alias, hf:ORG/REPO/FILE, or path
     #[arg(index = 1)]

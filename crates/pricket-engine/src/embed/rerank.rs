@@ -22,11 +22,11 @@ use crate::{EngineError, TextPipeline};
 /// let options = EmbeddingOptions::default();
 /// let engine = RerankEngine::load("ms-marco-MiniLM-L6-v2", &options, &mut |_| ())?;
 /// let request = RerankRequest::new("what do cats eat", ["cats eat fish", "the moon is far"]);
+/// let mut scores = Vec::new();
 /// for chunk in engine.rerank(request) {
-///     if let Some(score) = chunk.score() {
-///         println!("{}: {}", score.index, score.score);
-///     }
+///     scores.extend(chunk.score().map(|score| score.score));
 /// }
+/// assert!(scores[0] > scores[1]);
 /// # Ok::<(), pricket_engine::EngineError>(())
 /// ```
 ///

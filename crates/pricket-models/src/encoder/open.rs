@@ -50,14 +50,16 @@ impl std::fmt::Debug for OpenedEncoder {
     }
 }
 
-/// Opens the encoder in a folder, as transformers or sentence-transformers writes it: BERT,
-/// `RoBERTa`, XLM-RoBERTa or Nomic's BERT in safetensors, for vectors, or with a classifier of one
-/// label on top, for scores. Progress goes to `on_progress` as the weights arrive.
+/// Opens the encoder in a folder, or in that of a file in it, as transformers or
+/// sentence-transformers writes it: BERT, `RoBERTa`, XLM-RoBERTa or Nomic's BERT in safetensors,
+/// for vectors, or with a classifier of one label on top, for scores. Progress goes to
+/// `on_progress` as the weights arrive.
 ///
 /// ```no_run
 /// use pricket_models::{EncoderBatch, EncoderOptions, EncoderRows, open_encoder};
 ///
-/// let mut opened = open_encoder("all-MiniLM-L6-v2".as_ref(), &EncoderOptions::default(), &mut |_| ())?;
+/// let options = EncoderOptions::default();
+/// let mut opened = open_encoder("all-MiniLM-L6-v2".as_ref(), &options, &mut |_| ())?;
 /// let mut batch = EncoderBatch::default();
 /// batch.push(&[101, 7592, 2088, 102]); // [CLS] hello world [SEP]
 /// let mut rows = EncoderRows::default();
@@ -70,10 +72,11 @@ impl std::fmt::Debug for OpenedEncoder {
 /// Whatever is wrong with the files is named: see [`ModelError`]. [`ModelError::MemoryExceeded`]
 /// before anything large is read where the model needs more memory than there is.
 pub fn open_encoder(
-    folder: &Path,
+    path: &Path,
     options: &EncoderOptions,
     on_progress: &mut dyn FnMut(ProgressEvent),
 ) -> Result<OpenedEncoder, ModelError> {
+    let folder = folder_of(path)?;
     let recipe = EmbeddingRecipe::read(folder)?;
     let blueprint = config::read(&recipe.transformer.join("config.json"))?;
     let source = Safetensors::open(&recipe.transformer)?;
@@ -96,6 +99,25 @@ pub fn open_encoder(
     let encoder = Box::new(Encoder::new(weights, spec, threads)?);
     let text = text_assets(&recipe.transformer);
     Ok(OpenedEncoder { encoder, recipe, text })
+}
+
+/// The folder that a path means: its own, or that of a file which lies in such folders.
+fn folder_of(path: &Path) -> Result<&Path, ModelError> {
+    let of_folder = path.file_name().is_some_and(|name| name == "config.json")
+        || path.extension().is_some_and(|extension| extension == "safetensors");
+    match path.parent() {
+        _ if path.is_dir() => Ok(path),
+        Some(parent) if of_folder && path.is_file() => Ok(parent),
+        _ => {
+            let exists = path.exists();
+            let why = if exists {
+                "an encoder is a folder with config.json and safetensors, and this is another file"
+            } else {
+                "there is no such file or folder"
+            };
+            Err(ModelError::NotFound { path: path.to_owned(), why: why.to_owned() })
+        }
+    }
 }
 
 impl EncoderOptions {

@@ -197,6 +197,23 @@ fn the_files_of_sentence_transformers_are_checked() {
 }
 
 #[test]
+fn a_file_of_the_folder_means_the_folder_and_another_does_not() {
+    let folder = committed("embeddings").join("tiny-bert");
+    for file in ["config.json", "model.safetensors"] {
+        assert!(open(&folder.join(file)).is_ok(), "{file}");
+    }
+    for (file, says) in [
+        ("tokenizer.json", "this is another file"),
+        ("absent", "no such file"),
+        ("absent/config.json", "no such file"),
+    ] {
+        let error = open(&folder.join(file)).unwrap_err();
+        assert!(matches!(error, ModelError::NotFound { .. }), "{error:?}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+#[test]
 fn a_model_that_does_not_fit_is_refused_before_it_is_read() {
     let options = EncoderOptions { memory: Some(10_000), ..EncoderOptions::default() };
     let folder = committed("embeddings").join("tiny-bert");

@@ -114,7 +114,8 @@ impl Tokenizer {
     /// longer is cut first, as `longest_first` of Hugging Face's tokenizers does.
     ///
     /// # Errors
-    /// [`TokenizerError::Unsupported`] where this tokenizer's files do not say how texts are joined.
+    /// [`TokenizerError::Unsupported`] where this tokenizer's files do not say how texts are
+    /// joined.
     pub fn fit_pair(
         &self,
         first: usize,
