@@ -18,7 +18,10 @@ pub enum EngineError {
     #[error(transparent)]
     Sampling(#[from] CoreError),
     /// The model's files hold no vocabulary.
-    #[error("the model's files have no vocabulary; put its `tokenizer.json` beside them")]
+    #[error(
+        "the model's files have no vocabulary; put its `tokenizer.json` or `tiktoken.model` beside \
+         them"
+    )]
     VocabularyMissing,
     /// A conversation for a model that has no chat template.
     #[error("the model has no chat template; give the prompt as raw text")]

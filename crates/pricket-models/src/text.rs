@@ -43,9 +43,10 @@ pub struct GgufVocabulary {
 pub enum Vocabulary {
     /// The metadata of a GGUF file.
     Gguf(Box<GgufVocabulary>),
-    /// A `tokenizer.json`, and the `tokenizer_config.json` beside it where there is one.
+    /// A `tiktoken.model` or a `tokenizer.json`, and the `tokenizer_config.json` beside it where
+    /// there is one.
     HuggingFace {
-        /// The path of `tokenizer.json`.
+        /// The path of `tiktoken.model` or `tokenizer.json`.
         tokenizer: PathBuf,
         /// The path of `tokenizer_config.json`.
         config: Option<PathBuf>,

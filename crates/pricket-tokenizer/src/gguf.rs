@@ -2,11 +2,15 @@
 
 pub(crate) mod splitting;
 
+use std::collections::HashMap;
+
 use crate::error::{Result, TokenizerError, malformed, within};
 use crate::limits::{ADDED_TOKENS_MAX, VOCAB_SIZE_MAX};
 use crate::tokenizer::added::{AddedToken, AddedTokens};
 use crate::tokenizer::bpe::{self, BpeOptions};
 use crate::tokenizer::decoding::DecodeRule;
+use crate::tokenizer::direct::{Change, Direct, Marking};
+use crate::tokenizer::pairs::{Alphabet, Pairs};
 use crate::tokenizer::pipeline::{Components, Pipeline};
 use crate::tokenizer::sentencepiece::SentencePiece;
 use crate::tokenizer::vocabulary::{Entry, Vocabulary};
@@ -127,7 +131,7 @@ fn check(vocab: &GgufVocab) -> Result<()> {
 }
 
 /// The ids by text; of tokens with the same text the first counts.
-fn ids<T: FromIterator<(String, u32)>>(vocab: &GgufVocab) -> T {
+fn ids(vocab: &GgufVocab) -> HashMap<String, u32> {
     // The last one that comes counts.
     let from_the_end = vocab.tokens.iter().enumerate().rev();
     from_the_end.map(|(id, text)| (text.clone(), id as u32)).collect()
@@ -150,13 +154,24 @@ fn byte_level(vocab: &GgufVocab) -> Result<(Pipeline, DecodeRule, bool)> {
                 .ok_or_else(|| malformed(MERGES, format!("merge {rank} has no space")))
         })
         .collect::<Result<Vec<_>>>()?;
-    let options = BpeOptions { ignore_merges: splitting.ignore_merges, ..BpeOptions::default() };
-    let components = Components {
-        normalizer: splitting.normalizer()?,
-        pre_tokenizer: Some(splitting.pre_tokenizer()?),
-        model: bpe::build(MERGES, ids(vocab), merges, options)?,
+    let ids = ids(vocab);
+    let resolved = bpe::resolve(MERGES, &ids, &merges, None)?;
+    let whole_words = splitting.ignore_merges;
+    let pipeline = if let Some(splitter) = splitting.splitter() {
+        Pipeline::Direct(Box::new(Direct {
+            changes: if splitting.nfc { vec![Change::Nfc] } else { Vec::new() },
+            marking: Marking::None,
+            splitter,
+            pairs: Pairs::new(&ids, &resolved, Alphabet::of_bytes(&ids), whole_words),
+        }))
+    } else {
+        let options = BpeOptions { ignore_merges: whole_words, ..BpeOptions::default() };
+        Pipeline::Components(Box::new(Components {
+            normalizer: splitting.normalizer()?,
+            pre_tokenizer: Some(splitting.pre_tokenizer()?),
+            model: bpe::build(MERGES, &ids, merges, options)?,
+        }))
     };
-    let pipeline = Pipeline::Components(Box::new(components));
     Ok((pipeline, DecodeRule::byte_level(), splitting.adds_bos))
 }
 

@@ -1,13 +1,14 @@
 //! `tokenizer.json` and `tokenizer_config.json`, checked part by part before anything is built.
 
 mod components;
-mod config;
+pub(crate) mod config;
+mod direct;
 mod pair;
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
-use tokenizers::{Model, ModelWrapper, NormalizerWrapper};
+use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
 use crate::error::{Result, TokenizerError, malformed, within};
 use crate::limits::ADDED_TOKENS_MAX;
@@ -18,6 +19,7 @@ use crate::tokenizer::pipeline::{Components, Pipeline};
 use crate::tokenizer::vocabulary::{Entry, Vocabulary};
 use crate::tokenizer::{NamedIds, Parts};
 use config::Config;
+use direct::Model;
 
 const FILE: &str = "tokenizer.json";
 const VOCAB: &str = "tokenizer.json model.vocab";
@@ -31,12 +33,14 @@ pub(crate) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
     if !file.is_object() {
         return Err(malformed(FILE, "it is no JSON object"));
     }
-    let config = config.map(Config::read).transpose()?.unwrap_or_default();
+    let config = config.map(config::parse).transpose()?;
+    let config = config.as_ref().map(Config::of).unwrap_or_default();
     let normalizer = components::normalizer(&file["normalizer"])?;
     let pre_tokenizer = components::pre_tokenizer(&file["pre_tokenizer"])?;
     let rule = DecodeRule::from_json(file.get("decoder"))?;
-    let (model, mut entries) = model(file["model"].take())?;
-    let added = added_tokens(&file["added_tokens"], &config, &model)?;
+    let mut model = file["model"].take();
+    let (ids, mut entries) = vocabulary(&mut model)?;
+    let added = added_tokens(&file["added_tokens"], &config, &ids)?;
     for token in &added {
         let id = token.id as usize;
         if entries.len() <= id {
@@ -46,7 +50,7 @@ pub(crate) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
         entries[id] = Some(Entry { text: text.into(), special: token.special });
     }
     let added = AddedTokens::new(added, |text| Components::normalized(normalizer.as_ref(), text))?;
-    let id_of = |text: &String| added.id_of(text).or_else(|| model.token_to_id(text));
+    let id_of = |text: &String| added.id_of(text).or_else(|| ids.get(text).copied());
     let named = NamedIds {
         bos: config.bos.as_ref().and_then(id_of),
         eos: config.eos.as_ref().and_then(id_of),
@@ -55,15 +59,34 @@ pub(crate) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
     };
     let (prefix, suffix) = prompt_ids(&file["post_processor"], &config, named)?;
     let pair = pair::template(&file["post_processor"], &config)?;
-    Ok(Parts {
-        pipeline: Pipeline::Components(Box::new(Components { normalizer, pre_tokenizer, model })),
-        added,
-        vocabulary: Vocabulary::new(&entries, rule)?,
-        prefix,
-        suffix,
-        pair,
-        named,
-    })
+    let pipeline = match model["type"].as_str().unwrap_or("BPE") {
+        "BPE" => {
+            let (options, merges) = (bpe_options(&model)?, merges(model["merges"].take())?);
+            let resolved = bpe::resolve(MERGES, &ids, &merges, options.unk.as_deref())?;
+            let parts = Model { ids: &ids, merges: &resolved, options: &options };
+            let direct = direct::direct(&file["normalizer"], &file["pre_tokenizer"], parts);
+            if let Some(direct) = direct {
+                Pipeline::Direct(Box::new(direct))
+            } else {
+                let model = bpe::build(MERGES, &ids, merges, options)?;
+                components(normalizer, pre_tokenizer, model)
+            }
+        }
+        kind => {
+            let model = components::word_model(kind, &model, &ids)?;
+            components(normalizer, pre_tokenizer, model)
+        }
+    };
+    let vocabulary = Vocabulary::new(&entries, rule)?;
+    Ok(Parts { pipeline, added, vocabulary, prefix, suffix, pair, named })
+}
+
+fn components(
+    normalizer: Option<NormalizerWrapper>,
+    pre_tokenizer: Option<PreTokenizerWrapper>,
+    model: ModelWrapper,
+) -> Pipeline {
+    Pipeline::Components(Box::new(Components { normalizer, pre_tokenizer, model }))
 }
 
 /// The text that decoding starts from: the normalised form of a token that is found in it.
@@ -91,13 +114,16 @@ fn prompt_ids(
     Ok((prefix, suffix))
 }
 
-/// The model and its tokens by id.
-fn model(mut model: Value) -> Result<(ModelWrapper, Vec<Option<Entry<'static>>>)> {
-    let kind = model["type"].as_str().unwrap_or("BPE").to_owned();
-    if !matches!(kind.as_str(), "BPE" | "WordPiece" | "WordLevel") {
+/// The ids of a model's tokens, and the tokens by id.
+type Tokens = (HashMap<String, u32>, Vec<Option<Entry<'static>>>);
+
+/// The tokens of a model of a known kind.
+fn vocabulary(model: &mut Value) -> Result<Tokens> {
+    let kind = model["type"].as_str().unwrap_or("BPE");
+    if !matches!(kind, "BPE" | "WordPiece" | "WordLevel") {
         return Err(TokenizerError::Unsupported {
             what: "tokenizer.json model.type",
-            value: kind,
+            value: kind.to_owned(),
             remedy: "BPE, WordPiece and WordLevel are supported",
         });
     }
@@ -119,14 +145,7 @@ fn model(mut model: Value) -> Result<(ModelWrapper, Vec<Option<Entry<'static>>>)
         *slot = Some(Entry { text: text.clone().into(), special: false });
         ids.insert(text, id);
     }
-    let model = match kind.as_str() {
-        "BPE" => {
-            let options = bpe_options(&model)?;
-            bpe::build(MERGES, ids.into_iter().collect(), merges(model["merges"].take())?, options)?
-        }
-        _ => components::word_model(&kind, &model, &ids)?,
-    };
-    Ok((model, entries))
+    Ok((ids, entries))
 }
 
 /// The switches of a BPE model.
@@ -181,7 +200,11 @@ fn merges(merges: Value) -> Result<Vec<(String, String)>> {
 
 /// The added tokens, numbered as `tokenizers` numbers them: a token of the model keeps its id, the
 /// others follow one another behind the vocabulary.
-fn added_tokens(list: &Value, config: &Config, model: &ModelWrapper) -> Result<Vec<AddedToken>> {
+fn added_tokens(
+    list: &Value,
+    config: &Config,
+    ids: &HashMap<String, u32>,
+) -> Result<Vec<AddedToken>> {
     let empty = Vec::new();
     let list = match list {
         Value::Null => &empty,
@@ -191,13 +214,12 @@ fn added_tokens(list: &Value, config: &Config, model: &ModelWrapper) -> Result<V
     within("the number of added tokens", list.len(), ADDED_TOKENS_MAX)?;
     let mut added: Vec<AddedToken> = Vec::with_capacity(list.len());
     let mut seen = HashSet::new();
-    let model_size = model.get_vocab_size() as u64;
-    let mut next = model_size;
+    let mut next = ids.len() as u64;
     let mut push = |mut token: AddedToken, declared: Option<u64>| -> Result<()> {
         if token.text.is_empty() || !seen.insert(token.text.clone()) {
             return Ok(());
         }
-        let id = if let Some(id) = model.token_to_id(&token.text) {
+        let id = if let Some(&id) = ids.get(&token.text) {
             u64::from(id)
         } else {
             next += 1;
@@ -228,7 +250,7 @@ fn added_tokens(list: &Value, config: &Config, model: &ModelWrapper) -> Result<V
     }
     for text in config.named_texts() {
         // A token with a role is special even where only the config says so.
-        if model.token_to_id(text).is_some() {
+        if ids.contains_key(text) {
             push(plain_special(text), None)?;
         }
     }

@@ -1,7 +1,7 @@
 //! Text to token ids and back, and conversations to prompts.
 //!
 //! It does not know models, weights, requests or streams: it takes the bytes of a `tokenizer.json`
-//! or the metadata of a GGUF file, and a template's source. Nothing here reads the network.
+//! or a `tiktoken.model`, or the metadata of a GGUF file, and a template's source. Nothing here reads the network.
 //!
 //! Key types: [`Tokenizer`] encodes and decodes; [`Detokenizer`] decodes one id at a time;
 //! [`StopMatcher`] holds back what could be a stop string; [`ChatTemplate`] renders messages as
@@ -22,6 +22,7 @@ mod limits;
 mod gguf;
 mod huggingface;
 mod special;
+mod tiktoken;
 mod tokenizer;
 
 mod detokenizer;

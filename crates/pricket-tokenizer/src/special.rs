@@ -16,4 +16,7 @@ pub struct SpecialTokens {
     pub pad: Option<String>,
     /// Every special token's text, sorted: what messages contain of these stays text.
     pub guarded: Arc<[String]>,
+    /// The added tokens that are not special, sorted. Where a template writes one of these itself,
+    /// it is guarded too, but for what the assistant said.
+    pub added: Arc<[String]>,
 }

@@ -1,14 +1,20 @@
 //! The tokenizer: text to ids and back.
 
 pub(crate) mod added;
+mod batch;
 pub(crate) mod bpe;
+pub(crate) mod byte_alphabet;
 pub(crate) mod decoding;
+pub(crate) mod direct;
+mod file;
 pub(crate) mod pair;
+pub(crate) mod pairs;
 pub(crate) mod pipeline;
 pub(crate) mod sentencepiece;
+pub(crate) mod sink;
+pub(crate) mod splitter;
 pub(crate) mod vocabulary;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::detokenizer::{Detokenizer, SkipSpecial};
@@ -17,14 +23,12 @@ use crate::gguf::GgufVocab;
 use crate::limits::{TEXT_BYTES_MAX, TOKENIZER_JSON_BYTES_MAX};
 use crate::special::SpecialTokens;
 use crate::template::Rendered;
-use crate::{gguf, huggingface};
+use crate::{gguf, huggingface, tiktoken};
 use added::{AddedTokens, SpecialPolicy};
 use pair::PairTemplate;
 use pipeline::Pipeline;
+use sink::{Count, Sink};
 use vocabulary::Vocabulary;
-
-/// Texts below this size are not worth a thread of their own, which costs about 50 us.
-const PARALLEL_BYTES_MIN: usize = 64 << 10;
 
 /// What a special token's text in the input stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,23 +95,15 @@ impl Tokenizer {
         Self::assemble(huggingface::parts(bytes, config)?)
     }
 
-    /// Reads a `tokenizer.json`, and the `tokenizer_config.json` beside it where there is one.
+    /// Reads the bytes of a `tiktoken.model`, and of the `tokenizer_config.json` that belongs to
+    /// it, which names its special tokens. The model is one of Kimi's: the file does not say how
+    /// text is split.
     ///
     /// # Errors
-    /// [`TokenizerError::Read`], and those of [`Tokenizer::from_tokenizer_json`].
-    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let bytes = read(path)?;
-        let config = match read(&path.with_file_name("tokenizer_config.json")) {
-            Ok(bytes) => Some(bytes),
-            Err(TokenizerError::Read { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                None
-            }
-            Err(error) => return Err(error),
-        };
-        Self::from_tokenizer_json(&bytes, config.as_deref())
+    /// [`TokenizerError::Malformed`] and [`TokenizerError::TooLarge`], each naming the line or part;
+    /// [`TokenizerError::Unsupported`] for another class of tokenizer.
+    pub fn from_tiktoken(ranks: &[u8], config: Option<&[u8]>) -> Result<Self> {
+        Self::assemble(tiktoken::parts(ranks, config)?)
     }
 
     /// Builds the tokenizer of a GGUF file from its metadata.
@@ -128,15 +124,20 @@ impl Tokenizer {
             }
         }
         let text = |id: Option<u32>| id.and_then(|id| vocabulary.text(id)).map(str::to_owned);
-        let mut guarded: Vec<String> = added.special().map(|token| token.text.clone()).collect();
-        guarded.sort_unstable();
-        guarded.dedup();
+        let texts = |is_special: bool| -> Arc<[String]> {
+            let tokens = added.iter().filter(|token| token.special == is_special);
+            let mut texts: Vec<String> = tokens.map(|token| token.text.clone()).collect();
+            texts.sort_unstable();
+            texts.dedup();
+            texts.into()
+        };
         let special = SpecialTokens {
             bos: text(named.bos),
             eos: text(named.eos),
             unk: text(named.unk),
             pad: text(named.pad),
-            guarded: guarded.into(),
+            guarded: texts(true),
+            added: texts(false),
         };
         let vocabulary = Arc::new(vocabulary);
         let inner = Inner { pipeline, added, vocabulary, prefix, suffix, pair, named, special };
@@ -182,47 +183,38 @@ impl Tokenizer {
         self.encode_with(rendered.text(), policy)
     }
 
-    /// The ids of several texts, in order, on as many threads as the work is worth.
-    ///
-    /// # Errors
-    /// The first error of [`Tokenizer::encode`].
-    pub fn encode_batch(&self, texts: &[&str], special: Special) -> Result<Vec<Vec<u32>>> {
-        let one_by_one = |texts: &[&str]| -> Result<Vec<Vec<u32>>> {
-            texts.iter().map(|text| self.encode(text, special)).collect()
-        };
-        let bytes: usize = texts.iter().map(|text| text.len()).sum();
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let threads = cores.min(texts.len()).min(bytes / PARALLEL_BYTES_MIN + 1);
-        if threads < 2 {
-            return one_by_one(texts);
-        }
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = texts
-                .chunks(texts.len().div_ceil(threads))
-                .map(|share| scope.spawn(move || one_by_one(share)))
-                .collect();
-            let mut ids = Vec::with_capacity(texts.len());
-            for worker in workers {
-                let share = worker.join().map_err(|_| TokenizerError::Encode {
-                    why: "a worker thread died".to_owned(),
-                })?;
-                ids.extend(share?);
-            }
-            Ok(ids)
-        })
-    }
-
-    /// How many ids a text has.
+    /// How many ids a text has. With a byte-level vocabulary this takes memory for its longest word
+    /// and none for the ids.
     ///
     /// # Errors
     /// Those of [`Tokenizer::encode`].
     pub fn count(&self, text: &str, special: Special) -> Result<usize> {
-        self.encode(text, special).map(|ids| ids.len())
+        let mut count = Count::default();
+        let policy = SpecialPolicy::everywhere(special == Special::Parse);
+        self.encode_into(text, policy, &mut count)?;
+        Ok(count.0)
+    }
+
+    /// The words into which a text is cut before anything is merged, special tokens read as text;
+    /// other added tokens are not among them. `None` for vocabularies that merge whole texts by
+    /// scores, and for those whose file only `tokenizers` itself understands.
+    ///
+    /// # Errors
+    /// Those of [`Tokenizer::encode`].
+    pub fn words(&self, text: &str) -> Result<Option<Vec<String>>> {
+        within("the text's length in bytes", text.len(), TEXT_BYTES_MAX)?;
+        self.inner.pipeline.words(&self.inner.added, text)
     }
 
     fn encode_with(&self, text: &str, policy: SpecialPolicy<'_>) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        self.encode_into(text, policy, &mut ids)?;
+        Ok(ids)
+    }
+
+    fn encode_into(&self, text: &str, policy: SpecialPolicy<'_>, out: &mut dyn Sink) -> Result<()> {
         within("the text's length in bytes", text.len(), TEXT_BYTES_MAX)?;
-        self.inner.pipeline.encode(&self.inner.added, text, policy)
+        self.inner.pipeline.encode(&self.inner.added, text, policy, out)
     }
 
     /// The text of ids, equal to what Hugging Face's `tokenizers` decodes.
@@ -284,12 +276,4 @@ impl Tokenizer {
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.inner.special
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let error = |source| TokenizerError::Read { path: path.to_owned(), source };
-    let size = std::fs::metadata(path).map_err(error)?.len();
-    let size = usize::try_from(size).unwrap_or(usize::MAX);
-    within("the file's size in bytes", size, TOKENIZER_JSON_BYTES_MAX)?;
-    std::fs::read(path).map_err(error)
 }

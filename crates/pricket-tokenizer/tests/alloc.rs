@@ -1,4 +1,5 @@
-//! Decoding and stop strings allocate nothing per token once their buffers have grown.
+//! Decoding and stop strings allocate nothing per token once their buffers have grown, and counting
+//! keeps no ids.
 //!
 //! A binary of its own, because it replaces the global allocator by one that counts.
 
@@ -6,6 +7,7 @@
 
 use std::alloc::System;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use pricket_tokenizer::{SkipSpecial, Special, StopMatcher, Tokenizer};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -13,8 +15,12 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+/// What is counted is counted for the whole process, so the tests take turns.
+static TURN: Mutex<()> = Mutex::new(());
+
 #[test]
 fn push_and_feed_allocate_nothing_after_warm_up() {
+    let _turn = TURN.lock();
     let text = "It's 7 o'clock: caf\u{e9}, \u{4e2d}\u{6587}, \u{1f600}\u{200d}\u{1f469} EN ENDE\n";
     for name in ["tiny-llama", "tiny-llama3-rope"] {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models");
@@ -44,5 +50,29 @@ fn push_and_feed_allocate_nothing_after_warm_up() {
             })
             .min();
         assert_eq!(quietest, Some(0), "{name}: {} tokens", ids.len() * 10);
+    }
+}
+
+/// The most that the threads of this process hold at a time is not told, but what they ask for in
+/// all is more than that.
+#[test]
+fn counting_takes_no_memory_for_ids() {
+    let _turn = TURN.lock();
+    let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+    for file in
+        ["models/tiny-llama3-rope/tokenizer.json", "tokenizers/kimi-tiktoken/tiktoken.model"]
+    {
+        let tokenizer = Tokenizer::from_file(fixtures.join(file)).unwrap();
+        let text = "It's 7 o'clock: caf\u{e9}, \u{4e2d}\u{6587}, \u{1f600}\n".repeat(20_000);
+        let mut count = 0;
+        let quietest = (0..3)
+            .map(|_| {
+                let region = Region::new(GLOBAL);
+                count = tokenizer.count(&text, Special::AsText).unwrap();
+                region.change().bytes_allocated
+            })
+            .min();
+        assert!(count > 300_000, "{file}: {count}");
+        assert!(quietest.unwrap() < 64 << 10, "{file}: {quietest:?} bytes for {count} ids");
     }
 }

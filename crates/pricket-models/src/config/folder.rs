@@ -5,7 +5,9 @@ use std::path::Path;
 use super::template;
 use crate::{GenerationDefaults, HfConfig, ModelError, TextAssets, Vocabulary};
 
-const TOKENIZER: &str = "tokenizer.json";
+/// The vocabularies that can be read, the model's own before one that was made from it: copies of
+/// `tiktoken.model` as `tokenizer.json` are known to number special tokens anew.
+const VOCABULARIES: [&str; 2] = ["tiktoken.model", "tokenizer.json"];
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const GENERATION_CONFIG: &str = "generation_config.json";
 
@@ -28,10 +30,10 @@ impl TextAssets {
         {
             generation.eos_ids = ids.iter().copied().collect();
         }
-        let (tokenizer, tokenizer_config) = (folder.join(TOKENIZER), folder.join(TOKENIZER_CONFIG));
-        let vocabulary = tokenizer.exists().then(|| Vocabulary::HuggingFace {
+        let tokenizer = VOCABULARIES.map(|name| folder.join(name)).into_iter().find(|f| f.exists());
+        let vocabulary = tokenizer.map(|tokenizer| Vocabulary::HuggingFace {
             tokenizer,
-            config: tokenizer_config.exists().then_some(tokenizer_config),
+            config: Some(folder.join(TOKENIZER_CONFIG)).filter(|config| config.exists()),
         });
         Ok(Self { vocabulary, chat_template: template::find(folder)?, generation })
     }

@@ -15,8 +15,8 @@ pub(super) const CONFIG: &str = "config.json";
 /// kept.
 const QUERIES: &str = "layers.0.self_attn.q";
 
-/// The files that may hold a tokenizer, the most telling first.
-const TOKENIZERS: [&str; 3] = ["tokenizer.json", "tiktoken.model", "tokenizer.model"];
+/// The files that may hold a tokenizer, first those that `open` looks for, in its order.
+const TOKENIZERS: [&str; 3] = ["tiktoken.model", "tokenizer.json", "tokenizer.model"];
 
 /// Inspects the weights at `weights` by the config in `folder`.
 pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, ModelError> {

@@ -196,6 +196,24 @@ fn text_assets_are_those_of_the_folder() {
 }
 
 #[test]
+fn ranks_are_found_and_preferred_to_a_copy_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = parsed(&json!({}));
+    let found = || match TextAssets::from_folder(folder.path(), &config).unwrap().vocabulary {
+        Some(Vocabulary::HuggingFace { tokenizer, config }) => {
+            assert_eq!(config, None);
+            tokenizer.file_name().map(|name| name.to_string_lossy().into_owned())
+        }
+        _ => None,
+    };
+    assert_eq!(found(), None);
+    for name in ["tokenizer.json", "tiktoken.model"] {
+        fs::write(folder.path().join(name), "").unwrap();
+        assert_eq!(found().as_deref(), Some(name));
+    }
+}
+
+#[test]
 fn a_bare_folder_ends_answers_as_its_config_says() {
     let folder = tempfile::tempdir().unwrap();
     let config = parsed(&json!({"eos_token_id": [3, 4]}));

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use tokenizers::{NormalizerWrapper, PreTokenizerWrapper};
 
 use crate::error::{Result, malformed};
-
-/// GPT-2: contractions, words, numbers and signs, each with the space before it.
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+use crate::tokenizer::splitter::{GPT2, Splitter};
 
 /// Each digit alone.
 const DIGIT: &str = r"\p{N}";
@@ -55,7 +53,7 @@ const HAN_KANA: &str = r"[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]+"
 const HAN_HANGUL: &str = r"[\u{4E00}-\u{9FA5}\u{0800}-\u{4E00}\u{AC00}-\u{D7FF}]+";
 
 /// Kimi K2: runs of Han alone, and o200k without Han.
-const KIMI_K2: &str = concat!(
+pub(crate) const KIMI_K2: &str = concat!(
     r"[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*[\p{Ll}",
     r"\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[",
     r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+[\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]",
@@ -69,7 +67,7 @@ pub(crate) struct Splitting {
     /// Regular expressions; each cuts the pieces of the one before at its matches.
     patterns: &'static [&'static str],
     /// Text is brought to NFC first.
-    nfc: bool,
+    pub(crate) nfc: bool,
     /// A word that is a token is not merged.
     pub(crate) ignore_merges: bool,
     /// Prompts begin with the beginning-of-sequence token unless the file says otherwise.
@@ -92,11 +90,11 @@ pub(crate) fn named(name: &str) -> Option<Splitting> {
         "llama-bpe" | "llama3" | "llama-v3" => {
             Splitting { ignore_merges: true, adds_bos: true, ..by(&[LLAMA3]) }
         }
-        "smaug-bpe" | "dbrx" => by(&[LLAMA3]),
+        "smaug-bpe" | "dbrx" | "glm4" | "chatglm-bpe" => by(&[LLAMA3]),
         "qwen2" => Splitting { nfc: true, ..by(&[QWEN2]) },
         "deepseek-r1-qwen" | "stablelm2" => by(&[QWEN2]),
         "tekken" => Splitting { ignore_merges: true, adds_bos: true, ..by(&[TEKKEN]) },
-        "gpt-4o" => by(&[O200K]),
+        "gpt-4o" | "llama4" => by(&[O200K]),
         "deepseek-v3" => by(&[r"\p{N}{1,3}", HAN_KANA, DEEPSEEK3]),
         "deepseek-coder" => by(&[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", HAN_HANGUL, DIGIT]),
         "kimi-k2" => Splitting { ignore_merges: true, ..by(&[KIMI_K2]) },
@@ -105,6 +103,13 @@ pub(crate) fn named(name: &str) -> Option<Splitting> {
 }
 
 impl Splitting {
+    /// The splitting without backtracking, where its patterns allow that.
+    pub(crate) fn splitter(&self) -> Option<Splitter> {
+        self.patterns
+            .iter()
+            .try_fold(Splitter::default(), |splitter, pattern| splitter.with_pattern(pattern))
+    }
+
     /// The normaliser that goes before.
     pub(crate) fn normalizer(&self) -> Result<Option<NormalizerWrapper>> {
         self.nfc.then(|| component(json!({"type": "NFC"}))).transpose()

@@ -28,9 +28,9 @@ pub(crate) struct AddedToken {
 pub(crate) struct SpecialPolicy<'a> {
     /// Whether any is found at all.
     pub(crate) parse: bool,
-    /// Byte positions in the whole text that no special token may cross, in ascending order.
+    /// Byte positions in the whole text that no added token may cross, in ascending order.
     pub(crate) breaks: &'a [usize],
-    /// Special tokens that are text wherever they stand.
+    /// Added tokens that are text wherever they stand.
     pub(crate) barred: &'a [String],
 }
 
@@ -105,16 +105,16 @@ impl AddedTokens {
         self.by_text.get(text).copied()
     }
 
-    /// The special tokens among them.
-    pub(crate) fn special(&self) -> impl Iterator<Item = &AddedToken> {
-        self.tokens.iter().filter(|token| token.special)
+    /// All of them, in the order of the file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &AddedToken> {
+        self.tokens.iter()
     }
 
     /// Cuts `text`, which begins at byte `base` of the whole text, into tokens and what lies
     /// between. The stretches cover the text in order.
     ///
     /// In the normalised phase a piece is looked at as a whole: where any break lies within its
-    /// `original` bytes, no special token is found in it.
+    /// `original` bytes, no token is found in it.
     pub(crate) fn find(
         &self,
         phase: Phase,
@@ -138,18 +138,16 @@ impl AddedTokens {
                 .and_then(|&index| self.tokens.get(index));
             let Some(token) = token else { break };
             at = end;
-            if token.special {
-                if !policy.parse {
-                    continue;
-                }
-                let broken = match phase {
-                    Phase::Raw => policy.is_broken(original.start + start, original.start + end),
-                    Phase::Normalized => policy.is_broken(original.start, original.end),
-                };
-                if broken || policy.barred.contains(&token.text) {
-                    at = next_char(text, start);
-                    continue;
-                }
+            if token.special && !policy.parse {
+                continue;
+            }
+            let broken = match phase {
+                Phase::Raw => policy.is_broken(original.start + start, original.start + end),
+                Phase::Normalized => policy.is_broken(original.start, original.end),
+            };
+            if broken || policy.barred.contains(&token.text) {
+                at = next_char(text, start);
+                continue;
             }
             if token.single_word && !stands_alone(text, start, end) {
                 continue;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::error::{Result, TokenizerError, malformed};
 use crate::limits::{COMPONENT_DEPTH_MAX, COMPONENTS_MAX};
+use crate::tokenizer::byte_alphabet::alphabet_bytes;
 
 /// SentencePiece's mark for a space.
 pub(crate) const SPACE_MARK: char = '\u{2581}';
@@ -188,23 +189,9 @@ pub(crate) fn fallback_byte(token: &str) -> Option<u8> {
     if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// The byte that a character of GPT-2's byte alphabet stands for: printable Latin-1 stands for
-/// itself, and the other 68 bytes, in order, for the characters from U+0100.
-fn alphabet_byte(c: char) -> Option<u8> {
-    let code = u32::from(c);
-    match code {
-        0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF => u8::try_from(code).ok(),
-        0x100..=0x120 => u8::try_from(code - 0x100).ok(),
-        0x121..=0x142 => u8::try_from(code - 0x121 + 0x7F).ok(),
-        0x143 => Some(0xAD),
-        _ => None,
-    }
-}
-
 /// A byte-level token's bytes; one with a character outside the alphabet stands for itself.
 fn byte_level_bytes(token: &str) -> Vec<u8> {
-    let bytes: Option<Vec<u8>> = token.chars().map(alphabet_byte).collect();
-    bytes.unwrap_or_else(|| token.as_bytes().to_vec())
+    alphabet_bytes(token).unwrap_or_else(|| token.as_bytes().to_vec())
 }
 
 /// Lists the decoders of nested sequences in order.

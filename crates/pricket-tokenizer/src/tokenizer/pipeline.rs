@@ -7,12 +7,16 @@ use tokenizers::{
 };
 
 use super::added::{AddedTokens, Phase, SpecialPolicy, Stretch};
+use super::direct::Direct;
 use super::sentencepiece::SentencePiece;
+use super::sink::Sink;
 use crate::error::{Result, TokenizerError};
 
 /// How a vocabulary turns text into ids.
 #[derive(Debug)]
 pub(crate) enum Pipeline {
+    /// By byte-pair encoding without detours.
+    Direct(Box<Direct>),
     /// By the components of Hugging Face's `tokenizers`.
     Components(Box<Components>),
     /// By SentencePiece scores.
@@ -28,33 +32,45 @@ pub(crate) struct Components {
 }
 
 impl Pipeline {
-    /// The ids of a text.
+    /// Gives out the ids of a text.
     pub(crate) fn encode(
         &self,
         added: &AddedTokens,
         text: &str,
         policy: SpecialPolicy<'_>,
-    ) -> Result<Vec<u32>> {
+        out: &mut dyn Sink,
+    ) -> Result<()> {
         match self {
+            Self::Direct(direct) => direct.encode(added, text, policy, out),
             Self::Components(components) => components
-                .encode(added, text, policy)
+                .encode(added, text, policy, out)
                 .map_err(|error| TokenizerError::Encode { why: error.to_string() }),
             Self::SentencePiece(model) => {
-                let mut ids = Vec::new();
                 for (range, id) in added.find(Phase::Raw, text, 0..text.len(), policy) {
                     match id {
-                        Some(id) => ids.push(id),
-                        None => model.encode(text.get(range).unwrap_or_default(), &mut ids)?,
+                        Some(id) => out.put(&[id]),
+                        None => model.encode(text.get(range).unwrap_or_default(), out)?,
                     }
                 }
-                Ok(ids)
+                Ok(())
             }
+        }
+    }
+
+    /// The words of a text; `None` where they are not known outside `tokenizers`.
+    pub(crate) fn words(&self, added: &AddedTokens, text: &str) -> Result<Option<Vec<String>>> {
+        match self {
+            Self::Direct(direct) => {
+                direct.words(added, text, SpecialPolicy::everywhere(false)).map(Some)
+            }
+            Self::Components(_) | Self::SentencePiece(_) => Ok(None),
         }
     }
 
     /// The id of a token of the model itself.
     pub(crate) fn id_of(&self, token: &str) -> Option<u32> {
         match self {
+            Self::Direct(direct) => direct.pairs.id_of(token),
             Self::Components(components) => components.model.token_to_id(token),
             Self::SentencePiece(model) => model.id_of(token),
         }
@@ -69,7 +85,8 @@ impl Components {
         added: &AddedTokens,
         text: &str,
         policy: SpecialPolicy<'_>,
-    ) -> tokenizers::Result<Vec<u32>> {
+        out: &mut dyn Sink,
+    ) -> tokenizers::Result<()> {
         let mut pieces = PreTokenizedString::from(text);
         pieces.split(|_, piece| {
             let found = added.find(Phase::Raw, piece.get(), 0..text.len(), policy);
@@ -88,7 +105,8 @@ impl Components {
         }
         pieces.tokenize(|piece| self.model.tokenize(piece.get()))?;
         let encoding = pieces.into_encoding(None, 0, OffsetType::None)?;
-        Ok(encoding.get_ids().to_vec())
+        out.put(encoding.get_ids());
+        Ok(())
     }
 
     /// The form of a text after normalisation.

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 
 use super::decoding::{SPACE_MARK, fallback_byte};
+use super::sink::Sink;
 use crate::error::{Result, TokenizerError};
 
 /// No neighbour.
@@ -88,7 +89,7 @@ impl SentencePiece {
     }
 
     /// Appends the ids of a stretch of text between added tokens.
-    pub(crate) fn encode(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+    pub(crate) fn encode(&self, text: &str, out: &mut dyn Sink) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
@@ -98,7 +99,7 @@ impl SentencePiece {
         }
         marked.extend(text.chars().map(|c| if c == ' ' { SPACE_MARK } else { c }));
         for piece in self.merge(&marked) {
-            self.push_piece(piece, ids)?;
+            self.push_piece(piece, out)?;
         }
         Ok(())
     }
@@ -159,16 +160,16 @@ impl SentencePiece {
     }
 
     /// Appends a piece: its token, or the tokens of its bytes, or the unknown token.
-    fn push_piece(&self, piece: &str, ids: &mut Vec<u32>) -> Result<()> {
+    fn push_piece(&self, piece: &str, out: &mut dyn Sink) -> Result<()> {
         if let Some(&id) = self.ids.get(piece) {
-            ids.push(id);
+            out.put(&[id]);
             return Ok(());
         }
         let bytes: Option<Vec<u32>> =
             piece.bytes().map(|byte| self.bytes.get(byte as usize).copied().flatten()).collect();
         match (bytes, self.unk) {
-            (Some(bytes), _) => ids.extend(bytes),
-            (None, Some(unk)) => ids.push(unk),
+            (Some(bytes), _) => out.put(&bytes),
+            (None, Some(unk)) => out.put(&[unk]),
             (None, None) => {
                 return Err(TokenizerError::Encode {
                     why: format!("no token, byte or unknown token stands for `{piece}`"),

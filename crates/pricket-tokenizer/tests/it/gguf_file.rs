@@ -1,10 +1,10 @@
-//! The real SmolLM2 file: its metadata, read by a few lines that know just enough of GGUF.
+//! Real files: their metadata, read by a few lines that know just enough of GGUF.
 
 use std::io::Read;
 
-use pricket_tokenizer::{GgufVocab, Tokenizer};
+use pricket_tokenizer::{GgufVocab, SkipSpecial, Special, Tokenizer};
 
-use crate::fixtures::{model, shared};
+use crate::fixtures::{ids, json, model, shared};
 use crate::vocabularies::check_cases;
 
 /// A reader of little-endian GGUF metadata.
@@ -56,10 +56,8 @@ impl<R: Read> Reader<R> {
     }
 }
 
-#[test]
-fn the_real_file_gives_the_reference_ids() {
-    let Some(folder) = shared("tokenizers/smollm2") else { return };
-    let Some(path) = model("SmolLM2-135M-Instruct.Q4_1.gguf") else { return };
+/// The vocabulary in a file's metadata.
+fn vocabulary(path: &std::path::Path) -> GgufVocab {
     let mut reader = Reader(std::io::BufReader::new(std::fs::File::open(path).unwrap()));
     assert_eq!(reader.number(4), u64::from(u32::from_le_bytes(*b"GGUF")));
     let (_version, _tensors, count) = (reader.number(4), reader.number(8), reader.number(8));
@@ -72,6 +70,9 @@ fn the_real_file_gives_the_reference_ids() {
             (Some("pre"), Value::Text(text)) => vocab.pre = Some(text),
             (Some("tokens"), Value::Texts(texts)) => vocab.tokens = texts,
             (Some("merges"), Value::Texts(texts)) => vocab.merges = texts,
+            (Some("scores"), Value::Numbers(bits)) => {
+                vocab.scores = bits.iter().map(|&bits| f32::from_bits(bits as u32)).collect();
+            }
             (Some("token_type"), Value::Numbers(kinds)) => {
                 vocab.token_types = kinds.iter().map(|&kind| kind as i32).collect();
             }
@@ -86,9 +87,39 @@ fn the_real_file_gives_the_reference_ids() {
             _ => {}
         }
     }
-    let start = std::time::Instant::now();
-    let tokenizer = Tokenizer::from_gguf(&vocab).unwrap();
-    eprintln!("built from metadata in {:?}", start.elapsed());
+    vocab
+}
+
+#[test]
+fn the_real_file_gives_the_reference_ids() {
+    let Some(folder) = shared("tokenizers/smollm2") else { return };
+    let Some(path) = model("SmolLM2-135M-Instruct.Q4_1.gguf") else { return };
+    let tokenizer = Tokenizer::from_gguf(&vocabulary(&path)).unwrap();
     assert_eq!(tokenizer.vocab_size(), 49_152);
     check_cases(&tokenizer, &folder);
+}
+
+/// Gemma 3 by scores: with special tokens as text the ids of sentencepiece itself, with special
+/// tokens parsed those of Hugging Face's `tokenizers`.
+#[test]
+fn the_real_file_by_scores_gives_the_reference_ids() {
+    let Some(folder) = shared("tokenizers/gemma-3") else { return };
+    let Some(path) = model("gemma-3-270m-q4_k_m.gguf") else { return };
+    let tokenizer = Tokenizer::from_gguf(&vocabulary(&path)).unwrap();
+    assert_eq!(tokenizer.vocab_size(), 262_144);
+    let file = json(&folder.join("cases.json"));
+    let cases = file["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 44);
+    for case in cases {
+        let text = case["text"].as_str().unwrap();
+        let plain = ids(&case["ids"]);
+        assert_eq!(tokenizer.encode(text, Special::AsText).unwrap(), plain, "{text:?}");
+        let parsed = case.get("hf_tokenizers_ids").map_or_else(|| plain.clone(), ids);
+        assert_eq!(tokenizer.encode(text, Special::Parse).unwrap(), parsed, "{text:?}");
+        assert_eq!(tokenizer.count(text, Special::Parse).unwrap(), parsed.len(), "{text:?}");
+        let with_bos = [&[2][..], &parsed].concat();
+        assert_eq!(tokenizer.encode_prompt(text, Special::Parse).unwrap(), with_bos, "{text:?}");
+        let decoded = tokenizer.decode(&plain, SkipSpecial::No).unwrap();
+        assert_eq!(decoded, case["decoded"].as_str().unwrap(), "{text:?}");
+    }
 }

@@ -89,11 +89,14 @@ fn every_known_splitting_compiles_and_keeps_the_text() {
         "llama-v3",
         "smaug-bpe",
         "dbrx",
+        "glm4",
+        "chatglm-bpe",
         "qwen2",
         "deepseek-r1-qwen",
         "stablelm2",
         "tekken",
         "gpt-4o",
+        "llama4",
         "deepseek-v3",
         "deepseek-coder",
         "kimi-k2",
@@ -105,6 +108,8 @@ fn every_known_splitting_compiles_and_keeps_the_text() {
         let tokenizer = Tokenizer::from_gguf(&vocab).unwrap();
         let ids = tokenizer.encode(text, Special::AsText).unwrap();
         assert_eq!(tokenizer.decode(&ids, SkipSpecial::Yes).unwrap(), text, "{name}");
+        let words = tokenizer.words(text).unwrap().expect(name);
+        assert!(words.len() > 8 && words.concat() == text, "{name}: {words:?}");
     }
 }
 

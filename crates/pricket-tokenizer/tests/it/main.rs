@@ -18,6 +18,8 @@ mod injection;
 mod jinja;
 mod oracle;
 mod pairs;
+mod ranks;
+mod speed;
 mod stop;
 mod streaming;
 mod templates;

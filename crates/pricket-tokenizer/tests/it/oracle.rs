@@ -8,12 +8,14 @@ use crate::fixtures::{committed, shared};
 
 /// Ours and theirs for every tokenizer at hand.
 fn pairs() -> Vec<(Tokenizer, Oracle)> {
-    let names = ["tiny-gemma3", "tiny-phi3", "tiny-qwen2", "tiny-deepseek-v3-groups"];
+    let names =
+        ["tiny-gemma3", "tiny-mistral", "tiny-phi3", "tiny-qwen2", "tiny-deepseek-v3-groups"];
     let mut folders: Vec<_> = ["tiny-llama", "tiny-llama3-rope"]
         .iter()
         .map(|name| committed("models").join(name))
         .collect();
     folders.extend(names.iter().filter_map(|name| shared(&format!("models/{name}"))));
+    folders.extend(shared("tokenizers/smollm2"));
     folders
         .iter()
         .map(|folder| {
