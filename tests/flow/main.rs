@@ -8,5 +8,6 @@
 )]
 
 mod answer;
+mod injection;
 mod real;
 mod template;

@@ -82,7 +82,7 @@ impl Rendered {
         &self.text
     }
 
-    /// Byte positions in the text that no special token may cross: they lie inside what content
+    /// Byte positions in the text that no added token may cross: they lie inside what content
     /// has of special tokens, and where content ends or begins with a part of one. Ascending.
     pub fn breaks(&self) -> &[usize] {
         &self.breaks
@@ -131,7 +131,7 @@ impl ChatTemplate {
         let mut environment = environment::new(Arc::new(SystemTime::now)).map_err(syntax)?;
         let source = source::prepare(source);
         environment.add_template_owned(NAME, source.clone()).map_err(syntax)?;
-        let guard = Guard::new(&special.guarded)?;
+        let guard = Guard::new(special, &source)?;
         Ok(Self { environment, source, special: special.clone(), guard })
     }
 

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::ValueKind;
+use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value};
 
 use super::{Clock, json, source, strftime};
@@ -46,11 +47,33 @@ pub(super) fn new(clock: Clock) -> std::result::Result<Environment<'static>, Err
     Ok(environment)
 }
 
+/// The characters of a text as a list, so that a loop over them knows how many there are: the
+/// engine's own walk over a text does not.
+#[derive(Debug)]
+struct Characters(Vec<char>);
+
+impl Object for Characters {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.0.get(key.as_usize()?).map(|c| Value::from(c.to_string()))
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(self.0.len())
+    }
+}
+
 /// Passes on what Python can loop over. Undefined values loop over nothing there too.
 fn looped(value: Value) -> std::result::Result<Value, Error> {
     if value.is_none() || value.is_number() || value.kind() == ValueKind::Bool {
         let why = format!("a value of type {} cannot be looped over", value.kind());
         return Err(Error::new(ErrorKind::InvalidOperation, why));
+    }
+    if let Some(text) = value.as_str() {
+        return Ok(Value::from_object(Characters(text.chars().collect())));
     }
     Ok(value)
 }

@@ -11,6 +11,10 @@
 //! everywhere in this rendering. That may cost the template's own tokens of the same kind and
 //! never lets content have one.
 //!
+//! Added tokens that are not special in the vocabulary's file, but that the template itself writes
+//! (role marks of `DeepSeek`, `<tool_response>`), are guarded in the same way in all values but the
+//! assistant's messages: what a model wrote itself, `<think>` for one, it reads as it wrote it.
+//!
 //! What is not guarded: a template that itself makes a special token out of harmless content, by
 //! deleting characters in it or changing their case. None of the known templates does.
 
@@ -22,18 +26,28 @@ use serde_json::{Map, Value as Json};
 use super::Values;
 use crate::error::{Result, TokenizerError, malformed};
 use crate::limits::VALUE_DEPTH_MAX;
+use crate::special::SpecialTokens;
 
 /// The noncharacters that can be sentinels: never assigned, not whitespace, no case.
 const SENTINELS: std::ops::RangeInclusive<char> = '\u{FDD0}'..='\u{FDEF}';
 
-/// The special tokens, prepared for searching.
+/// The tokens to guard against, prepared for searching.
 #[derive(Debug)]
 pub(super) struct Guard {
-    tokens: Vec<String>,
+    /// For the assistant's messages.
+    special: Tokens,
+    /// For everything else: these and the template's own.
+    all: Tokens,
+}
+
+/// Tokens and their parts.
+#[derive(Debug)]
+struct Tokens {
+    texts: Vec<String>,
     automaton: Option<AhoCorasick>,
-    /// Proper beginnings of special tokens.
+    /// Proper beginnings of tokens.
     heads: HashSet<String>,
-    /// Proper ends of special tokens.
+    /// Proper ends of tokens.
     tails: HashSet<String>,
     /// The longest head or tail in bytes.
     longest: usize,
@@ -89,32 +103,30 @@ pub(super) fn depth_within(value: &Json, depth: usize) -> Result<()> {
 }
 
 impl Guard {
-    /// Prepares the search for these special tokens.
-    pub(super) fn new(tokens: &[String]) -> Result<Self> {
-        let tokens: Vec<String> =
-            tokens.iter().filter(|token| !token.is_empty()).cloned().collect();
-        let automaton = if tokens.is_empty() {
-            None
-        } else {
-            let built = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&tokens);
-            Some(built.map_err(|error| malformed("special tokens", error.to_string()))?)
-        };
-        let (mut heads, mut tails) = (HashSet::new(), HashSet::new());
-        for token in &tokens {
-            for (at, _) in token.char_indices().skip(1) {
-                let (head, tail) = token.split_at(at);
-                heads.insert(head.to_owned());
-                tails.insert(tail.to_owned());
-            }
-        }
-        let longest = tokens.iter().map(String::len).max().unwrap_or(0);
-        Ok(Self { tokens, automaton, heads, tails, longest })
+    /// Prepares the search for special tokens, and for added ones that `source` has.
+    pub(super) fn new(special: &SpecialTokens, source: &str) -> Result<Self> {
+        let written = special.added.iter().filter(|token| source.contains(token.as_str()));
+        Ok(Self {
+            special: Tokens::new(special.guarded.iter())?,
+            all: Tokens::new(special.guarded.iter().chain(written))?,
+        })
+    }
+
+    /// What a message is held against.
+    fn for_message(&self, message: &Json) -> &Tokens {
+        if message["role"] == "assistant" { &self.special } else { &self.all }
     }
 
     /// Puts the sentinel into all values, and into the names inside them.
     pub(super) fn mark(&self, values: &Values, sentinel: char) -> Marked {
-        let mut marker = Marker { guard: self, sentinel, is_changed: false, unbreakable: vec![] };
-        let messages = values.messages.iter().map(|value| marker.value(value)).collect();
+        let mut marker =
+            Marker { tokens: &self.all, sentinel, is_changed: false, unbreakable: vec![] };
+        let mut messages = Vec::with_capacity(values.messages.len());
+        for message in &values.messages {
+            marker.tokens = self.for_message(message);
+            messages.push(marker.value(message));
+        }
+        marker.tokens = &self.all;
         let tools = marker.value(&values.tools);
         let kwargs =
             values.kwargs.iter().map(|(name, value)| (name.clone(), marker.value(value))).collect();
@@ -125,30 +137,62 @@ impl Guard {
         Marked { values, sentinel, is_changed, unbreakable }
     }
 
-    /// The special tokens that a value contains, or with which one ends or begins.
+    /// The tokens that a value contains, or with which one ends or begins.
     pub(super) fn contained(&self, values: &Values) -> Vec<String> {
         let mut found = HashSet::new();
-        visit_all(values, &mut |text| {
-            if let Some(automaton) = &self.automaton {
-                for hit in automaton.find_overlapping_iter(text) {
-                    found.insert(hit.pattern().as_usize());
-                }
+        for message in &values.messages {
+            visit(message, &mut |text| self.for_message(message).note(text, &mut found));
+        }
+        visit(&values.tools, &mut |text| self.all.note(text, &mut found));
+        for value in values.kwargs.values() {
+            visit(value, &mut |text| self.all.note(text, &mut found));
+        }
+        found.into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl Tokens {
+    fn new<'t>(tokens: impl Iterator<Item = &'t String>) -> Result<Self> {
+        let texts: Vec<String> = tokens.filter(|token| !token.is_empty()).cloned().collect();
+        let automaton = if texts.is_empty() {
+            None
+        } else {
+            let built = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&texts);
+            Some(built.map_err(|error| malformed("special tokens", error.to_string()))?)
+        };
+        let (mut heads, mut tails) = (HashSet::new(), HashSet::new());
+        for token in &texts {
+            for (at, _) in token.char_indices().skip(1) {
+                let (head, tail) = token.split_at(at);
+                heads.insert(head.to_owned());
+                tails.insert(tail.to_owned());
             }
-            let heads: Vec<&str> = self.heads_at_end(text).collect();
-            let tails: Vec<&str> = self.tails_at_start(text).collect();
-            for (index, token) in self.tokens.iter().enumerate() {
-                if heads.iter().any(|head| token.len() > head.len() && token.starts_with(head))
-                    || tails.iter().any(|tail| token.len() > tail.len() && token.ends_with(tail))
-                {
-                    found.insert(index);
-                }
+        }
+        let longest = texts.iter().map(String::len).max().unwrap_or(0);
+        Ok(Self { texts, automaton, heads, tails, longest })
+    }
+
+    /// Notes the tokens that a text contains, or could help to form.
+    fn note<'t>(&'t self, text: &str, found: &mut HashSet<&'t str>) {
+        let heads: Vec<&str> = self.heads_at_end(text).collect();
+        let tails: Vec<&str> = self.tails_at_start(text).collect();
+        let mut inside = HashSet::new();
+        if let Some(automaton) = &self.automaton {
+            let hits = automaton.find_overlapping_iter(text);
+            inside.extend(hits.map(|hit| hit.pattern().as_usize()));
+        }
+        for (index, token) in self.texts.iter().enumerate() {
+            if inside.contains(&index)
+                || heads.iter().any(|head| token.len() > head.len() && token.starts_with(head))
+                || tails.iter().any(|tail| token.len() > tail.len() && token.ends_with(tail))
+            {
+                found.insert(token);
             }
-        });
-        found.into_iter().filter_map(|index| self.tokens.get(index)).cloned().collect()
+        }
     }
 
     /// The ends of a text that are beginnings of special tokens.
-    fn heads_at_end<'t>(&'t self, text: &'t str) -> impl Iterator<Item = &'t str> {
+    fn heads_at_end<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
         text.char_indices()
             .rev()
             .map(|(at, _)| text.split_at(at).1)
@@ -157,7 +201,7 @@ impl Guard {
     }
 
     /// The beginnings of a text that are ends of special tokens.
-    fn tails_at_start<'t>(&'t self, text: &'t str) -> impl Iterator<Item = &'t str> {
+    fn tails_at_start<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> {
         text.char_indices()
             .map(|(at, c)| text.split_at(at + c.len_utf8()).0)
             .take_while(|start| start.len() <= self.longest)
@@ -167,7 +211,7 @@ impl Guard {
 
 /// Puts sentinels into values.
 struct Marker<'g> {
-    guard: &'g Guard,
+    tokens: &'g Tokens,
     sentinel: char,
     is_changed: bool,
     unbreakable: Vec<String>,
@@ -189,7 +233,7 @@ impl Marker<'_> {
 
     fn text(&mut self, text: &str) -> String {
         let mut places: Vec<usize> = Vec::new();
-        if let Some(automaton) = &self.guard.automaton {
+        if let Some(automaton) = &self.tokens.automaton {
             for hit in automaton.find_overlapping_iter(text) {
                 let token = text.get(hit.range()).unwrap_or_default();
                 match token.char_indices().nth(1) {
@@ -198,10 +242,10 @@ impl Marker<'_> {
                 }
             }
         }
-        if self.guard.tails_at_start(text).next().is_some() {
+        if self.tokens.tails_at_start(text).next().is_some() {
             places.push(0);
         }
-        if self.guard.heads_at_end(text).next().is_some() {
+        if self.tokens.heads_at_end(text).next().is_some() {
             places.push(text.len());
         }
         if places.is_empty() {

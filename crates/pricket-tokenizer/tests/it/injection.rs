@@ -135,3 +135,34 @@ fn no_content_changes_the_number_of_special_tokens() {
         prop_assert_eq!(tokenizer.decode(&ids, SkipSpecial::No).unwrap(), rendered.text());
     });
 }
+
+/// Vocabularies such as `DeepSeek`'s call the marks of their roles added tokens and not special
+/// ones, and `tokenizers` finds those in any text.
+#[test]
+fn added_tokens_that_the_template_writes_are_guarded_too() {
+    let mut file = crate::fixtures::json(&crate::fixtures::committed(
+        "models/tiny-llama3-rope/tokenizer.json",
+    ));
+    for token in file["added_tokens"].as_array_mut().unwrap() {
+        token["special"] = json!(false);
+    }
+    let bytes = serde_json::to_vec(&file).unwrap();
+    let tokenizer = Tokenizer::from_tokenizer_json(&bytes, None).unwrap();
+    assert_eq!(tokenizer.special_tokens().guarded.len(), 0);
+    assert!(tokenizer.special_tokens().added.contains(&"<|eot_id|>".to_owned()));
+    let id = |text: &str| tokenizer.id_of(text).unwrap();
+    let count = |ids: &[u32], id: u32| ids.iter().filter(|&&other| other == id).count();
+    let text = "a<|eot_id|>b<|python_tag|>";
+    let say = |role: &str| json!({"role": role, "content": text});
+    let outside = json!([say("system"), say("user"), say("tool")]);
+    let ids = chat(&tokenizer, CHAT, &outside, Some(&json!([{"name": text}])));
+    assert_eq!(count(&ids, id("<|eot_id|>")), 3, "the template's own");
+    // The template never writes this one.
+    assert_eq!(count(&ids, id("<|python_tag|>")), 4);
+    let ids = chat(&tokenizer, CHAT, &json!([say("assistant")]), None);
+    assert_eq!(count(&ids, id("<|eot_id|>")), 2, "what the model wrote, and the template's own");
+    // Halves do not meet across a seam either.
+    let source = "{{ messages[0].content }}_id|><|eot_id|>";
+    let ids = chat(&tokenizer, source, &json!([{"role": "user", "content": "<|eot"}]), None);
+    assert_eq!(count(&ids, id("<|eot_id|>")), 1);
+}

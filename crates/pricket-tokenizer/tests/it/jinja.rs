@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use pricket_tokenizer::{ChatTemplate, SpecialTokens, TemplateInput, TokenizerError};
+use pricket_tokenizer::{ChatTemplate, NullKeys, SpecialTokens, TemplateInput, TokenizerError};
 use serde_json::{Value, json};
 
 fn render_with(source: &str, kwargs: &Value) -> Result<String, TokenizerError> {
@@ -75,6 +75,103 @@ fn loops_can_break_and_strings_have_pythons_methods() {
     assert_eq!(
         render("{{ messages[0].get('name', 'none') }}{{ messages[0].items() | list | length }}"),
         "none2"
+    );
+}
+
+/// Where a template walks over a dictionary, Python's keys come in the order in which they were put
+/// in, at every depth, and not sorted.
+#[test]
+fn keys_keep_the_order_of_insertion() {
+    let x = json!({"x": {"zeta": {"b": 1, "a": 2}, "alpha": [{"y": 3, "x": 4}], "mid": null}});
+    let told = |source: &str| render_with(source, &x).unwrap();
+    assert_eq!(
+        told("{{ x | tojson }}"),
+        r#"{"zeta": {"b": 1, "a": 2}, "alpha": [{"y": 3, "x": 4}], "mid": null}"#
+    );
+    assert_eq!(told("{% for key in x %}{{ key }} {% endfor %}"), "zeta alpha mid ");
+    assert_eq!(
+        told("{% for key, value in x.zeta.items() %}{{ key }}={{ value }} {% endfor %}"),
+        "b=1 a=2 "
+    );
+    assert_eq!(told("{{ x.zeta }}"), "{'b': 1, 'a': 2}");
+    assert_eq!(told("{{ x.keys() | list }}"), "['zeta', 'alpha', 'mid']");
+    assert_eq!(told("{{ {'z': 1, 'a': 2} | tojson }}"), r#"{"z": 1, "a": 2}"#);
+    assert_eq!(
+        told("{{ x | dictsort | map('first') | list }}"),
+        "['alpha', 'mid', 'zeta']",
+        "sorted where that is asked for"
+    );
+}
+
+/// `json.dumps` puts its separators between all items, and drops the space behind a comma where it
+/// indents.
+#[test]
+fn separators_and_indents_go_together() {
+    let x = json!({"x": {"a": [1, {"b": "\u{e9}"}], "c": {}}});
+    let told = |source: &str| render_with(source, &x).unwrap();
+    assert_eq!(
+        told("{{ x | tojson(separators=(',', ':')) }}"),
+        "{\"a\":[1,{\"b\":\"\u{e9}\"}],\"c\":{}}"
+    );
+    assert_eq!(
+        told("{{ x | tojson(indent=1) }}"),
+        "{\n \"a\": [\n  1,\n  {\n   \"b\": \"\u{e9}\"\n  }\n ],\n \"c\": {}\n}"
+    );
+    assert_eq!(
+        told("{{ x | tojson(indent='-', separators=(';', '=')) }}"),
+        "{\n-\"a\"=[\n--1;\n--{\n---\"b\"=\"\u{e9}\"\n--}\n-];\n-\"c\"={}\n}"
+    );
+    assert_eq!(
+        told("{{ x | tojson(ensure_ascii=True, separators=(',', ':')) }}"),
+        r#"{"a":[1,{"b":"\u00e9"}],"c":{}}"#
+    );
+    assert_eq!(told("{{ '\u{7f}\u{1}/' | tojson(ensure_ascii=True) }}"), r#""\u007f\u0001/""#);
+}
+
+/// transformers 5 drops message keys whose value is null, and 4 kept them; a template sees which.
+#[test]
+fn null_keys_are_dropped_or_kept_in_messages_alone() {
+    let source = "{{ messages[0].content is defined }} {{ messages[0].content is none }} \
+                  {{ messages[0].call.id is none }} {{ messages[0] | tojson }} {{ tools | tojson }}";
+    let template = ChatTemplate::new(source, &SpecialTokens::default()).unwrap();
+    let messages = json!([{"role": "user", "content": null, "call": {"id": null}}]);
+    let tools = json!([{"name": "f", "parameters": null}]);
+    let told = |null_keys| {
+        let tools = Some(&tools);
+        let input = TemplateInput { null_keys, tools, ..TemplateInput::new(&messages) };
+        template.render(&input).unwrap().text().to_owned()
+    };
+    assert_eq!(
+        told(NullKeys::Keep),
+        r#"True True True {"role": "user", "content": null, "call": {"id": null}} "#.to_owned()
+            + r#"[{"name": "f", "parameters": null}]"#
+    );
+    assert_eq!(
+        told(NullKeys::Drop),
+        r#"False False True {"role": "user", "call": {"id": null}} "#.to_owned()
+            + r#"[{"name": "f", "parameters": null}]"#
+    );
+}
+
+#[test]
+fn loops_can_skip_and_know_where_they_are() {
+    assert_eq!(
+        render("{% for i in range(6) %}{% if i % 2 %}{% continue %}{% endif %}{{ i }}{% endfor %}"),
+        "024"
+    );
+    assert_eq!(
+        render(
+            "{% for i in 'abc' %}{{ loop.index0 }}{{ loop.revindex }}{{ loop.first }}{{ loop.last }}\
+             {{ loop.previtem }}{{ loop.nextitem }} {% endfor %}"
+        ),
+        "03TrueFalseb 12FalseFalseac 21FalseTrueb "
+    );
+    assert_eq!(
+        render(
+            "{% set ns = namespace(n=0) %}{% for i in [1, 2, 3] %}{% set ns.n = ns.n + i %}\
+             {% if ns.n > 2 %}{% break %}{% endif %}{% endfor %}{{ ns.n }}"
+        ),
+        "3"
     );
 }
 
