@@ -1,7 +1,10 @@
 //! `pricket inspect`: what a model file is.
 
-use pricket::core::ByteSize;
-use pricket::models::{self, Inspection, ModelFormat};
+use std::path::Path;
+
+use pricket::core::{ByteSize, Capability, MicroDollars, ModelInfo};
+use pricket::models::{self, Device, Inspection, ModelFormat};
+use serde::Serialize;
 
 use crate::args::InspectArgs;
 use crate::config::Config;
@@ -13,6 +16,18 @@ use crate::{locate, table};
 /// A context that fits most conversations, told beside the full one.
 const USUAL_CONTEXT: u64 = 2048;
 
+/// What there is to tell about a model: its files, what its name means, where it can run.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+    /// Why this name means these files, in lines.
+    resolution: String,
+    /// What the model data says of it, where it is in there.
+    model_data: Option<&'a ModelInfo>,
+    devices: &'a [Device],
+}
+
 /// Tells what a model file is, without loading it.
 pub(crate) fn inspect(
     args: &InspectArgs,
@@ -23,11 +38,54 @@ pub(crate) fn inspect(
     let model = config.model(args.model.as_deref())?;
     let path = locate::locate(model, config, terminal, interrupt)?;
     let inspection = models::inspect(&path)?;
+    let resolution = locate::disk(config)?.resolve(model)?;
+    let devices = models::devices(Path::new("/"));
     if args.json {
-        terminal.json_pretty(&inspection)
-    } else {
-        terminal.line(table::columns(&rows(&inspection)))
+        return terminal.json_pretty(&Told {
+            inspection: &inspection,
+            resolution: resolution.explain(),
+            model_data: resolution.info.as_ref(),
+            devices: &devices,
+        });
     }
+    let mut rows = rows(&inspection);
+    rows.extend(data_rows(resolution.info.as_ref()));
+    rows.extend(devices.iter().map(device_row));
+    rows.push(["name found".to_owned(), resolution.rule.to_string()]);
+    terminal.line(table::columns(&rows))
+}
+
+/// What the model data says.
+fn data_rows(info: Option<&ModelInfo>) -> Vec<[String; 2]> {
+    let Some(info) = info else { return Vec::new() };
+    let can: Vec<&str> = info.capabilities.iter().map(Capability::as_str).collect();
+    let mut rows = vec![["can".to_owned(), can.join(", ")]];
+    if let Some(price) = &info.price {
+        let dollars = |amount: Option<MicroDollars>| {
+            amount.map_or_else(|| "unknown".to_owned(), |amount| amount.to_string())
+        };
+        let told = format!(
+            "{} in, {} out for a million tokens on {}",
+            dollars(price.input),
+            dollars(price.output),
+            price.as_of
+        );
+        rows.push(["price".to_owned(), told]);
+    }
+    rows
+}
+
+/// `device cpu`, what it is, its memory, and why it cannot be used.
+fn device_row(device: &Device) -> [String; 2] {
+    let size = |bytes: Option<u64>| {
+        bytes.map_or_else(|| "unknown".to_owned(), |bytes| ByteSize(bytes).to_string())
+    };
+    let mut parts = vec![device.model.clone().unwrap_or_else(|| "unnamed".to_owned())];
+    parts.extend(device.threads.map(|threads| format!("{threads} threads")));
+    parts.extend(device.instructions.clone());
+    parts.push(format!("memory {}, free {}", size(device.total_bytes), size(device.free_bytes)));
+    parts.extend(device.refusal.as_ref().map(|why| format!("not usable: {why}")));
+    [format!("device {}", device.name), parts.join(", ")]
 }
 
 fn rows(i: &Inspection) -> Vec<[String; 2]> {

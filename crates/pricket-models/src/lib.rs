@@ -24,6 +24,7 @@ mod candle_backend;
 mod causal_lm;
 mod config;
 mod decoder;
+mod device;
 mod encoder;
 mod error;
 mod files;
@@ -46,6 +47,7 @@ pub use batch::{Batch, BatchEntry, Logits, LogitsWanted};
 pub use causal_lm::CausalLm;
 pub use config::{Activation, HfConfig, LayerType, RopeConfig, RopeScaling};
 pub use decoder::KvFormat;
+pub use device::{Device, DeviceChoice, devices};
 pub use encoder::{
     EmbeddingRecipe, EncoderBatch, EncoderOptions, EncoderOutput, EncoderRows, EncoderSpec,
     EncoderText, OpenedEncoder, Pooling, PoolingMode, TextEncoder, open_encoder,

@@ -68,3 +68,6 @@ pub(crate) const EOS_IDS_MAX: usize = 1_024;
 /// The most events that tell how far loading is, the last one included. A bar is drawn at most some
 /// twenty times a second, and a load of ten seconds is a long one.
 pub(crate) const PROGRESS_EVENTS_MAX: u64 = 200;
+
+/// The most graphics cards that are listed. Machines have up to 16.
+pub(crate) const DEVICES_MAX: usize = 64;

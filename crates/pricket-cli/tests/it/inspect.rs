@@ -19,6 +19,12 @@ fn the_table_tells_what_one_wants_to_know() {
     assert_eq!(value("chat template"), "no");
     assert!(value("memory needed").contains("with a context of 512"));
     assert!(value("without context").contains(" packed weights, about "));
+    assert_eq!(value("name found"), "it is written as a path");
+    let cpu = value("device cpu");
+    assert!(cpu.contains(" threads, ") && cpu.contains("memory "), "{cpu}");
+    // Of a file nobody knows what it can do, and nobody asks money for it.
+    assert!(!outcome.stdout.contains("\ncan "), "{outcome:?}");
+    assert!(!outcome.stdout.contains("\nprice "), "{outcome:?}");
 }
 
 #[test]
@@ -36,6 +42,10 @@ fn json_holds_the_same_in_numbers() {
     assert_eq!(told["packed_bytes"], 2 * 204_224 + 2 * (2 * 3 + 1) * 64);
     let fixed = told["packed_bytes"].as_u64().unwrap() + told["buffer_bytes"].as_u64().unwrap();
     assert_eq!(told["memory_bytes_full_context"], fixed + 768 * 512);
+    assert_eq!(told["model_data"], serde_json::Value::Null);
+    assert!(told["resolution"].as_str().unwrap().contains("path: "), "{told}");
+    let cpu = &told["devices"][0];
+    assert_eq!((cpu["name"].as_str(), cpu["refusal"].is_null()), (Some("cpu"), true), "{cpu}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod checkpoint_reading;
+mod device;
 mod encoder_files;
 mod encoding;
 mod errors;
