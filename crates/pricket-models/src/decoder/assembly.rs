@@ -103,7 +103,9 @@ pub(crate) fn load_norm(
     len: usize,
 ) -> Result<Vec<f32>, ModelError> {
     let mut norm = load_vector(source, name, len)?;
-    norm.iter_mut().for_each(|weight| *weight += blueprint.norm_offset);
+    for weight in &mut norm {
+        *weight += blueprint.norm_offset;
+    }
     Ok(norm)
 }
 
