@@ -113,7 +113,9 @@ impl Source<'_> {
         let mut values = vec![0.0; info.shape.iter().product()];
         dequantize_row(info.format, &bytes, &mut values).map_err(io::Error::other)?;
         if self.is_gemma() && name.contains("norm") {
-            values.iter_mut().for_each(|value| *value += 1.0);
+            for value in &mut values {
+                *value += 1.0;
+            }
         }
         let head_dim = self.head_dim()? as usize;
         let queries = if self.family() == "gemma2" { "q_proj" } else { "q_norm" };
@@ -121,7 +123,9 @@ impl Source<'_> {
             && name.contains(queries)
         {
             let scale = (head_dim as f64 / width).sqrt() as f32;
-            values.iter_mut().for_each(|value| *value *= scale);
+            for value in &mut values {
+                *value *= scale;
+            }
         }
         let permutes = ["llama", "mistral", "smollm3"].contains(&self.family());
         if permutes && (name.contains("q_proj") || name.contains("k_proj")) {

@@ -151,12 +151,16 @@ fn quantised() -> tempfile::TempDir {
 #[test]
 fn a_decode_step_allocates_nothing() {
     // One test, so that no other thread of this process allocates beside it.
-    let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models/tiny-llama");
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models");
+    // Of the second, every layer normalises heads and what it gives, and most have a window.
+    let (tiny, windowed) = (models.join("tiny-llama"), models.join("tiny-gemma3"));
     let (deep, quantised) = (deep_and_narrow(), quantised());
     for threads in [1, 2] {
         for sequences in [1, 3] {
-            let count = decode_allocations(&tiny, threads, sequences, 100);
-            assert_eq!(count, 0, "{threads} threads, {sequences} sequences");
+            for path in [&tiny, &windowed] {
+                let count = decode_allocations(path, threads, sequences, 100);
+                assert_eq!(count, 0, "{threads} threads, {sequences} sequences, {path:?}");
+            }
             // Past the chunks of positions that attention is computed in.
             let count = decode_allocations(deep.path(), threads, sequences, 900);
             assert_eq!(count, 0, "a deep context, {threads} threads, {sequences} sequences");
@@ -166,7 +170,7 @@ fn a_decode_step_allocates_nothing() {
         // Past the sixteen tokens of a kernel's tile, and, on two threads, past the 32 from which
         // on each thread takes a tile of its own.
         for sequences in [3, 40] {
-            for path in [&tiny, deep.path(), quantised.path()] {
+            for path in [&tiny, &windowed, deep.path(), quantised.path()] {
                 let count = joining_allocations(path, threads, sequences);
                 assert_eq!(count, 0, "{sequences} sequences join, {threads} threads, {path:?}");
             }

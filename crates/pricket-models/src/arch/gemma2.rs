@@ -2,6 +2,7 @@
 //! layer, scores and logits are bounded, every second layer attends to everything.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Architecture;
 use super::base::{self, bias, set_biases, slide};
@@ -21,6 +22,7 @@ pub(super) const ARCHITECTURE: Architecture = Architecture {
 /// What transformers and llama.cpp take where a file names none.
 const SCORE_CAP: f32 = 50.0;
 const LOGIT_CAP: f32 = 30.0;
+const WINDOW: usize = 4_096;
 
 /// One layer of so many attends to everything: the last of each round.
 const ROUND: usize = 2;
@@ -37,11 +39,14 @@ struct Caps {
     final_logit_softcapping: Option<f32>,
 }
 
-/// What only Gemmas' configs say.
+/// What only Gemmas' configs say, and what these leave out where others would not.
 #[derive(Deserialize)]
 struct Gemma {
     query_pre_attn_scalar: Option<f32>,
     tie_word_embeddings: Option<bool>,
+    hidden_act: Option<IgnoredAny>,
+    hidden_activation: Option<IgnoredAny>,
+    use_bidirectional_attention: Option<bool>,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands for a field that may be null")]
@@ -56,7 +61,8 @@ fn logit_cap() -> Option<f32> {
 
 fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
     let keys = Keys::of(file)?;
-    let mut blueprint = base_from_gguf(file, &keys, ROUND, LAYERS_OF_27B)?;
+    let window = keys.optional("attention.sliding_window", CONTEXT_MAX)?.unwrap_or(WINDOW);
+    let mut blueprint = base_from_gguf(file, Some(window), ROUND, LAYERS_OF_27B)?;
     let cap = keys.positive("attn_logit_softcapping")?.unwrap_or(SCORE_CAP);
     for layer in &mut blueprint.layers {
         layer.attention.cap = Some(cap);
@@ -77,15 +83,14 @@ fn from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
 }
 
 /// What Gemma 2 and 3 share, from metadata. Norms hold what they multiply with; of every `round`
-/// layers the last attends to everything.
+/// layers the last attends to everything, and the others have the window.
 pub(super) fn base_from_gguf(
     file: &GgufFile,
-    keys: &Keys<'_>,
+    window: Option<usize>,
     round: usize,
     layers_of_27b: usize,
 ) -> Result<Blueprint, ModelError> {
     let mut blueprint = base::from_gguf(file)?;
-    let window = keys.optional("attention.sliding_window", CONTEXT_MAX)?;
     let is_27b = blueprint.layers.len() == layers_of_27b;
     for (index, layer) in blueprint.layers.iter_mut().enumerate() {
         let attention = &mut layer.attention;
@@ -94,6 +99,7 @@ pub(super) fn base_from_gguf(
             attention.scale = 1.0 / (blueprint.hidden as f32 / attention.heads as f32).sqrt();
         }
     }
+    set_activation(&mut blueprint);
     complete(&mut blueprint);
     Ok(blueprint)
 }
@@ -102,7 +108,16 @@ pub(super) fn base_from_gguf(
 /// with.
 pub(super) fn base_from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
     let gemma: Gemma = config.family()?;
+    if gemma.use_bidirectional_attention == Some(true) {
+        return Err(ModelError::Unsupported {
+            what: "attention to what comes later".to_owned(),
+            why: "a decoder continues what it has seen".to_owned(),
+        });
+    }
     let mut blueprint = base::from_config(config)?;
+    if gemma.hidden_act.is_none() && gemma.hidden_activation.is_none() {
+        set_activation(&mut blueprint);
+    }
     let attention = bias(config.attention_bias);
     set_biases(&mut blueprint, attention, attention, Bias::Absent);
     blueprint.norm_offset = 1.0;
@@ -129,6 +144,11 @@ fn complete(blueprint: &mut Blueprint) {
     blueprint.embedding_scale = Some((blueprint.hidden as f32).sqrt());
     for layer in &mut blueprint.layers {
         layer.post_norms = true;
+    }
+}
+
+fn set_activation(blueprint: &mut Blueprint) {
+    for layer in &mut blueprint.layers {
         layer.ffn.activation = Activation::GeluTanh;
     }
 }

@@ -9,6 +9,7 @@ use super::gemma2::{base_from_config, base_from_gguf};
 use super::keys::Keys;
 use crate::blueprint::Blueprint;
 use crate::gguf::GgufFile;
+use crate::limits::CONTEXT_MAX;
 use crate::{HfConfig, ModelError, RopeConfig, RopeScaling, rope};
 
 pub(super) const ARCHITECTURE: Architecture = Architecture {
@@ -38,7 +39,8 @@ struct Windows {
 
 fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
     let keys = Keys::of(file)?;
-    let mut blueprint = base_from_gguf(file, &keys, ROUND, LAYERS_OF_27B)?;
+    let window = keys.optional("attention.sliding_window", CONTEXT_MAX)?;
+    let mut blueprint = base_from_gguf(file, window, ROUND, LAYERS_OF_27B)?;
     blueprint.logit_cap = keys.positive("final_logit_softcapping")?;
     let theta = keys.positive("rope.freq_base_swa")?.unwrap_or(LOCAL_THETA);
     turn_locally(&mut blueprint, theta)?;

@@ -86,6 +86,7 @@ fn configs_that_contradict_themselves_are_refused() {
         ("tiny-phi3", long, UNSUPPORTED, "a rope with 2 factors"),
         ("tiny-gemma3", json!({"sliding_window": null}), CONFIG, "`sliding_window` is missing"),
         ("tiny-gemma3", json!({"query_pre_attn_scalar": 0}), CONFIG, "must be above 0, but is 0"),
+        ("tiny-gemma3", json!({"use_bidirectional_attention": true}), UNSUPPORTED, "comes later"),
         ("tiny-gemma3", json!({"hidden_activation": "gelu"}), UNSUPPORTED, "activation `gelu`"),
         ("tiny-gemma3", json!({"final_logit_softcapping": -30.0}), UNSUPPORTED, "a cap of -30"),
         ("tiny-gemma3", json!({"attn_logit_softcapping": 0}), UNSUPPORTED, "a cap of 0"),
