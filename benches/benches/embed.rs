@@ -193,7 +193,8 @@ impl Peer {
         writeln!(tasks, "{}", json!(texts))?;
         let mut peer = Self { name: String::new(), child, tasks, answers: BufReader::new(answers) };
         let loaded = peer.answer()?;
-        peer.name = loaded["loaded"].as_str().ok_or("the driver did not load")?.to_owned();
+        let name = loaded["loaded"].as_str().ok_or("the driver did not load")?;
+        name.clone_into(&mut peer.name);
         Ok(peer)
     }
 
