@@ -1,7 +1,8 @@
 //! Text to token ids and back, and conversations to prompts.
 //!
 //! It does not know models, weights, requests or streams: it takes the bytes of a `tokenizer.json`
-//! or a `tiktoken.model`, or the metadata of a GGUF file, and a template's source. Nothing here reads the network.
+//! or a `tiktoken.model`, or the metadata of a GGUF file, and a template's source. Nothing here
+//! reads the network.
 //!
 //! Key types: [`Tokenizer`] encodes and decodes; [`Detokenizer`] decodes one id at a time;
 //! [`StopMatcher`] holds back what could be a stop string; [`ChatTemplate`] renders messages as

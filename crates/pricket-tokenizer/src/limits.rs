@@ -43,8 +43,8 @@ pub(crate) const TEMPLATE_RECURSION_MAX: usize = 64;
 /// How deep the JSON of messages, tools and variables may nest: what `serde_json` reads at most.
 pub(crate) const VALUE_DEPTH_MAX: usize = 128;
 
-/// Bytes of a `tiktoken.model`. Kimi's, with 163,584 tokens, has 2.8 MB; building the merges looks at
-/// every way to cut every token, which takes time in proportion to this and to the next limit.
+/// Bytes of a `tiktoken.model`. Kimi's, with 163,584 tokens, has 2.8 MB; building the merges looks
+/// at every way to cut every token, which takes time in proportion to this and to the next limit.
 pub(crate) const RANKS_FILE_BYTES_MAX: usize = 16 << 20;
 
 /// Bytes of one ranked token. The longest of real files, runs of spaces, have 128.

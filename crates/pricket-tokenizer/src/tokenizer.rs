@@ -100,8 +100,8 @@ impl Tokenizer {
     /// text is split.
     ///
     /// # Errors
-    /// [`TokenizerError::Malformed`] and [`TokenizerError::TooLarge`], each naming the line or part;
-    /// [`TokenizerError::Unsupported`] for another class of tokenizer.
+    /// [`TokenizerError::Malformed`] and [`TokenizerError::TooLarge`], each naming the line or
+    /// part; [`TokenizerError::Unsupported`] for another class of tokenizer.
     pub fn from_tiktoken(ranks: &[u8], config: Option<&[u8]>) -> Result<Self> {
         Self::assemble(tiktoken::parts(ranks, config)?)
     }
