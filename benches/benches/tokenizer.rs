@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
+use std::fmt::Write as _;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (_, text) in &texts {
             let (median, slowest) =
                 measure(|| Ok(tokenizer.encode(text, Special::AsText).map(drop)?))?;
-            row += &format!("| {median:.1} ({slowest:.1}) ");
+            write!(row, "| {median:.1} ({slowest:.1}) ")?;
         }
         let prose = &texts[0].1;
         let parts: Vec<&str> = prose.lines().collect();
