@@ -38,8 +38,9 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     let layers = config.num_hidden_layers;
     let context_length = config.max_position_embeddings;
     // The first layer's queries decide, as when the model is opened.
-    let queries = files.names().find(|name| name.contains(QUERIES) && name.ends_with(".weight"));
-    let of_floats = queries
+    let of_floats = files
+        .names()
+        .find(|name| name.contains(QUERIES) && !name.contains("norm"))
         .and_then(|name| files.info(name).ok())
         .is_none_or(|queries| queries.format.activation_kind() == ActKind::F32);
     let encodes = encoder::runs(&architecture);
