@@ -5,8 +5,8 @@
 
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
-use std::fmt::Write as _;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 

@@ -88,7 +88,7 @@ fn numbers(kind: &Value) -> Vec<f32> {
     let mut random = Random::new(kind["seed"].as_u64().unwrap());
     let mut numbers: Vec<f32> = (0..32 * blocks).map(|_| random.signed()).collect();
     for (block, run) in numbers.chunks_exact_mut(32).enumerate() {
-        for number in run {
+        for number in run.iter_mut() {
             *number *= (block % 13 + 1) as f32;
         }
         if block % 17 == 16 {
