@@ -10,8 +10,9 @@ use crate::variant::{KV, Variant};
 pub(crate) const TOLERANCE: f32 = 1e-4;
 
 /// With keys and values rounded to halves, eleven bits each: logits, which reach 9.6, were moved by
-/// 0.012 at most when the bound was set. A value in a wrong place moves them by whole numbers.
-const TOLERANCE_OF_HALVES: f32 = 0.02;
+/// 0.027 at most when the bound was set (SmolLM3). A value in a wrong place moves them by whole
+/// numbers.
+const TOLERANCE_OF_HALVES: f32 = 0.04;
 
 pub(crate) const TINY: [&str; 13] = [
     "tiny-llama",
