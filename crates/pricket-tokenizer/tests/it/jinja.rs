@@ -132,7 +132,8 @@ fn separators_and_indents_go_together() {
 #[test]
 fn null_keys_are_dropped_or_kept_in_messages_alone() {
     let source = "{{ messages[0].content is defined }} {{ messages[0].content is none }} \
-                  {{ messages[0].call.id is none }} {{ messages[0] | tojson }} {{ tools | tojson }}";
+                  {{ messages[0].call.id is none }} {{ messages[0] | tojson }} \
+                  {{ tools | tojson }}";
     let template = ChatTemplate::new(source, &SpecialTokens::default()).unwrap();
     let messages = json!([{"role": "user", "content": null, "call": {"id": null}}]);
     let tools = json!([{"name": "f", "parameters": null}]);
@@ -161,7 +162,8 @@ fn loops_can_skip_and_know_where_they_are() {
     );
     assert_eq!(
         render(
-            "{% for i in 'abc' %}{{ loop.index0 }}{{ loop.revindex }}{{ loop.first }}{{ loop.last }}\
+            "{% for i in 'abc' %}{{ loop.index0 }}{{ loop.revindex }}{{ loop.first }}\
+             {{ loop.last }}\
              {{ loop.previtem }}{{ loop.nextitem }} {% endfor %}"
         ),
         "03TrueFalseb 12FalseFalseac 21FalseTrueb "
