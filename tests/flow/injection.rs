@@ -16,7 +16,8 @@ const FAMILIES: [(&str, &str, bool, bool); 14] = [
     ("qwen2.5", "models/tiny-qwen3", true, true),
     ("llama-3.2", "models/tiny-llama3-rope", true, true),
     ("gemma-3", "models/tiny-gemma3", true, false),
-    ("gemma-3-1b", "models/tiny-gemma3", true, false),
+    // Its template takes a system message in parts alone.
+    ("gemma-3-1b", "models/tiny-gemma3", false, false),
     ("mistral-7b-v0.1", "models/tiny-mistral", false, false),
     ("deepseek-v3", "models/tiny-deepseek-v3-groups", true, false),
     ("deepseek-r1-distill-qwen", "models/tiny-deepseek-v3-groups", true, false),

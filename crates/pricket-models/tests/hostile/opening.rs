@@ -111,9 +111,15 @@ fn spoilt_numbers() -> Vec<Case> {
         ),
         (
             "a scaling that does not run",
-            |file| file.set("llama.rope.scaling.type", STRING, string("yarn")),
+            |file| file.set("llama.rope.scaling.type", STRING, string("dynamic")),
             "model_unsupported",
-            "yarn",
+            "dynamic",
+        ),
+        (
+            "yarn without the context that it stretches",
+            |file| file.set("llama.rope.scaling.type", STRING, string("yarn")),
+            metadata,
+            "original_context_length",
         ),
         (
             "a vocabulary larger than the embedding",

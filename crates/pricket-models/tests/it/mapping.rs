@@ -74,7 +74,8 @@ fn configs_that_contradict_themselves_are_refused() {
     for (name, fields, code, message) in [
         ("tiny-llama", json!({"partial_rotary_factor": 0.5}), UNSUPPORTED, "whole heads"),
         ("tiny-qwen2", sliding, CONFIG, "`sliding_window` is missing"),
-        ("tiny-mistral", json!({"rope_theta": 1e-40}), CONFIG, "`rope_theta` must be above 0"),
+        ("tiny-mistral", json!({"rope_theta": 0.0}), CONFIG, "`rope_theta` must be above 0"),
+        ("tiny-mistral", json!({"rope_theta": 1e-45}), UNSUPPORTED, "are not finite"),
         (
             "tiny-mistral",
             json!({"model_type": "smollm3", "architectures": null,

@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable, must_cast};
 use half::{bf16, f16};
 
+#[cfg(target_arch = "x86_64")]
 use super::GROUP_ROWS;
 use crate::format::{Steps, half_of};
 use crate::{ActKind, Format};
@@ -247,12 +248,12 @@ pub(crate) struct Panel<'a> {
     pub(crate) rows: usize,
 }
 
-impl<'a> Panel<'a> {
+impl Panel<'_> {
     /// As many groups as a multiple of `by` allows, and what is left behind them.
+    #[cfg(target_arch = "x86_64")]
     pub(crate) fn split(self, by: usize) -> (Self, Self) {
         let groups = self.lines.len() / self.group_lines.max(1) / by * by;
-        let (front, behind): (&'a [Line], &'a [Line]) =
-            self.lines.split_at(groups * self.group_lines);
+        let (front, behind) = self.lines.split_at(groups * self.group_lines);
         let rows = self.rows.min(groups * GROUP_ROWS);
         (
             Self { lines: front, rows, ..self },
