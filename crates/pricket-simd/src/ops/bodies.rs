@@ -91,7 +91,7 @@ macro_rules! table {
                     transforms::silu_mul(gate, up, out);
                 }
                 fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
-                    transforms::gelu_mul(gate, up, out);
+                    units::gelu_mul(gate, up, out);
                 }
                 #[inline(never)]
                 fn soft_cap(x: &mut [f32], cap: f32) {

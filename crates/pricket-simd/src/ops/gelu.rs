@@ -1,5 +1,6 @@
 //! The Gaussian error linear unit, `x * P(X <= x)` for a standard normal `X` (Hendrycks and Gimpel,
 //! 2016), and its form with a hyperbolic tangent.
+#![expect(clippy::inline_always, reason = "a body takes on the features of the kernel around it")]
 
 use super::exponential::exp;
 
@@ -28,11 +29,24 @@ pub(crate) fn gelu(x: &mut [f32]) {
 /// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`, where `(1 + tanh(u)) / 2` is
 /// `1 / (1 + exp(-2 u))`.
 #[inline(always)]
-pub(crate) fn gelu_tanh(x: &mut [f32]) {
+fn of_tanh(x: f32) -> f32 {
     const TWICE_SQRT_2_PI: f32 = 1.595_769;
+    let u = TWICE_SQRT_2_PI * x * (x * x).mul_add(0.044_715, 1.0);
+    x / (1.0 + exp(-u))
+}
+
+/// The form with a hyperbolic tangent, in place.
+#[inline(always)]
+pub(crate) fn gelu_tanh(x: &mut [f32]) {
     for value in x {
-        let v = *value;
-        let u = TWICE_SQRT_2_PI * v * (v * v).mul_add(0.044_715, 1.0);
-        *value = v / (1.0 + exp(-u));
+        *value = of_tanh(*value);
+    }
+}
+
+/// That form of `gate`, times `up`.
+#[inline(always)]
+pub(crate) fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    for ((place, gate), up) in out.iter_mut().zip(gate).zip(up) {
+        *place = of_tanh(*gate) * *up;
     }
 }

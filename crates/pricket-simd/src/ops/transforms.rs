@@ -61,18 +61,6 @@ pub(crate) fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
     }
 }
 
-/// `gelu(gate) * up`, where `gelu(x) = x / 2 * (1 + tanh(u))` and `(1 + tanh(u)) / 2` is
-/// `1 / (1 + exp(-2 u))`.
-#[inline(always)]
-pub(crate) fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
-    const CUBIC: f32 = 0.044_715;
-    const TWICE: f32 = 1.595_769; // 2 * sqrt(2 / pi)
-    for ((place, gate), up) in out.iter_mut().zip(gate).zip(up) {
-        let twice = TWICE * (*gate + CUBIC * *gate * *gate * *gate);
-        *place = *gate / (1.0 + exp(-twice)) * *up;
-    }
-}
-
 /// `x = cap * tanh(x / cap)`.
 #[inline(always)]
 pub(crate) fn soft_cap(x: &mut [f32], cap: f32) {

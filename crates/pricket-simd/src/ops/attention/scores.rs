@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::KEY_BLOCK;
 use super::body::{Own, Queries, Scores};
-use crate::ops::exponential::exp;
+use crate::ops::exponential::{exp, tanh};
 use crate::ops::reductions::{self, LANES, padded};
 use crate::ops::registers::Lanes;
 
@@ -97,7 +97,7 @@ fn score_blocks<const ROWS: usize, const BLOCKS: usize, K: Copy, L: Lanes>(
 
 /// Turns the scores that a row sees, `own` of whole blocks, into weights `exp(score - peak)` and
 /// the others into zeros. Returns the peak and the sum of the weights. With a soft-cap (Gemma 2:
-/// Gemma Team, 2024), a score counts as `cap * tanh(score / cap)`, within `cap * 2^-22` of it.
+/// Gemma Team, 2024), a score counts as `cap * tanh(score / cap)`.
 #[inline(always)]
 pub(crate) fn soften_row(row: &mut [f32], own: Own, softcap: Option<f32>) -> (f32, f32) {
     if own.0 >= own.1 {
@@ -106,7 +106,7 @@ pub(crate) fn soften_row(row: &mut [f32], own: Own, softcap: Option<f32>) -> (f3
     }
     if let Some(cap) = softcap {
         for value in row.iter_mut() {
-            *value = cap - 2.0 * cap / (exp(2.0 * *value / cap) + 1.0);
+            *value = cap * tanh(*value / cap);
         }
     }
     row.get_mut(..own.0).unwrap_or_default().fill(f32::NEG_INFINITY);
