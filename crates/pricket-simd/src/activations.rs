@@ -40,10 +40,8 @@ pub(crate) struct Run<const T: usize> {
     pub(crate) scaled_sum: [f32; T],
     /// `-128 * sum`: where a sum of products begins whose weights' zero is 128.
     pub(crate) minus_128: [i32; T],
-    /// The sum of `q` over the first 16 columns.
-    pub(crate) low_sum: [i32; T],
-    /// The sum of `q` over all 32 columns.
-    pub(crate) sum: [i32; T],
+    /// Less the sums of `q` over columns 0..16 and 16..32.
+    pub(crate) minus_half: [[i32; T]; 2],
 }
 
 /// Tiles of up to 16 tokens.
@@ -64,8 +62,7 @@ impl<const T: usize> Default for Run<T> {
             minus_8: zeros,
             scaled_sum: [0.0; T],
             minus_128: zeros,
-            low_sum: zeros,
-            sum: zeros,
+            minus_half: [zeros; 2],
         }
     }
 }

@@ -4,8 +4,10 @@
 //! Intrinsics that take no pointer are safe inside functions with their features; lines are loaded
 //! by a cast of an aligned array, which compiles to one aligned load.
 
+mod few;
 mod floats;
 mod integers;
+mod octets;
 mod opened;
 mod pairs;
 mod products;

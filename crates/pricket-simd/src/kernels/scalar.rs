@@ -96,7 +96,7 @@ fn add_runs<const T: usize>(
         for (t, sums) in (first..T).zip(sums.iter_mut()) {
             let q: [[u8; 4]; 8] = run.q[t].map(i32::to_le_bytes);
             let dots = half_dots(&weights.code, &q);
-            let corrected = [run.low_sum[t], run.sum[t] - run.low_sum[t]];
+            let corrected = run.minus_half.map(|half| -half[t]);
             let scaled = corrected.map(|sum| run.scale[t] * sum as f32);
             for (r, sum) in sums.iter_mut().enumerate() {
                 let [low, high] = [0, 1].map(|h| dots[h][r] - layout.zero() * corrected[h]);

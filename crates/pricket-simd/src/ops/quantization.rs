@@ -60,9 +60,9 @@ pub(crate) fn write<const T: usize>(
     let sums = if scale.is_finite() { sums } else { [0; 2] };
     run.q[token] = codes;
     run.scale[token] = scale;
-    run.low_sum[token] = sums[0];
+    run.minus_half[0][token] = -sums[0];
+    run.minus_half[1][token] = -sums[1];
     let sum = sums[0] + sums[1];
-    run.sum[token] = sum;
     run.minus_8[token] = -8 * sum;
     run.minus_128[token] = -128 * sum;
     run.scaled_sum[token] = scale * sum as f32;

@@ -50,8 +50,8 @@ featured! { ["avx2,fma,f16c"]
         _mm256_add_epi16(a, b)
     }
 
-    pub(crate) fn doubled(a: Ints) -> Ints {
-        _mm256_slli_epi32::<1>(a)
+    pub(crate) fn shifted<const N: i32>(a: Ints) -> Ints {
+        _mm256_slli_epi32::<N>(a)
     }
 
     /// Adds 16-bit numbers two by two.

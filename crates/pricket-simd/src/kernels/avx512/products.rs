@@ -11,8 +11,8 @@ use std::ptr;
 
 use bytemuck::must_cast;
 
-use super::opened;
 use super::slabs::{Slab, Sums, TRIO, Work, add_slab};
+use super::{few, opened};
 use crate::activations::{Run, TILE, Tiles};
 use crate::kernels::many::{Opened, QUAD, SLAB_RUNS};
 use crate::kernels::quantized;
@@ -43,6 +43,9 @@ macro_rules! sized {
 /// Many tokens.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
 pub(super) fn matmul(panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
+    if out.tokens <= few::most(panel.layout) {
+        return few::matmul(panel, tiles, out);
+    }
     quantized::by_layout!(panel.layout, plain, [sized](panel, tiles, out), ());
 }
 

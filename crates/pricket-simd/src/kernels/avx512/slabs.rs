@@ -9,13 +9,13 @@
 use core::arch::x86_64::{
     __m512, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
     _mm512_fmadd_ps, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_slli_epi32,
 };
 
 use std::ptr;
 
 use bytemuck::must_cast;
 
+use super::sums::{add_half_offset, half_start, start};
 use crate::activations::{Run, TILE};
 use crate::kernels::many::{Opened, QUAD, SLAB_RUNS};
 use crate::packed::Line;
@@ -99,17 +99,10 @@ fn add_run<const ZERO: i32, const OFFSETS: bool, const GROUPS: usize>(
     sums: &mut Sums,
 ) {
     let mut dots = [[_mm512_setzero_si512(); QUAD]; GROUPS];
-    if ZERO != 0 {
-        for t in 0..QUAD {
-            let start = match ZERO {
-                8 => _mm512_set1_epi32(run.minus_8[first + t]),
-                16 => _mm512_slli_epi32::<1>(_mm512_set1_epi32(run.minus_8[first + t])),
-                128 => _mm512_set1_epi32(run.minus_128[first + t]),
-                _ => _mm512_set1_epi32(-ZERO * run.sum[first + t]),
-            };
-            for g in 0..GROUPS {
-                dots[g][t] = start;
-            }
+    for t in 0..QUAD {
+        let start = start::<ZERO, TILE>(run, first + t);
+        for g in 0..GROUPS {
+            dots[g][t] = start;
         }
     }
     for j in 0..8 {
@@ -150,12 +143,10 @@ fn add_halves<const ZERO: i32, const OFFSETS: bool, const GROUPS: usize>(
 ) {
     for half in 0..2 {
         let mut dots = [[_mm512_setzero_si512(); QUAD]; GROUPS];
-        if ZERO != 0 {
-            for t in 0..QUAD {
-                let start = _mm512_set1_epi32(-ZERO * half_sum(run, first + t, half));
-                for g in 0..GROUPS {
-                    dots[g][t] = start;
-                }
+        for t in 0..QUAD {
+            let start = half_start::<ZERO, TILE>(run, first + t, half);
+            for g in 0..GROUPS {
+                dots[g][t] = start;
             }
         }
         for j in 4 * half..4 * half + 4 {
@@ -182,21 +173,11 @@ fn add_halves<const ZERO: i32, const OFFSETS: bool, const GROUPS: usize>(
     if OFFSETS {
         for half in 0..2 {
             for t in 0..QUAD {
-                let sum = half_sum(run, first + t, half) as f32;
-                let scaled = _mm512_set1_ps(run.scale[first + t] * sum);
                 for g in 0..GROUPS {
-                    let offset: __m512 = must_cast(weights[g].offset[half].0);
-                    sums[g][t] = _mm512_fmadd_ps(offset, scaled, sums[g][t]);
+                    let offset = must_cast(weights[g].offset[half].0);
+                    sums[g][t] = add_half_offset(sums[g][t], offset, run, first + t, half);
                 }
             }
         }
     }
-}
-
-/// The sum of a token's activations over half a run.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")]
-fn half_sum(run: &Run<TILE>, token: usize, half: usize) -> i32 {
-    let low = run.low_sum[token];
-    if half == 0 { low } else { run.sum[token] - low }
 }

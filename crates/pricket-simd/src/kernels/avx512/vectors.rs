@@ -50,8 +50,8 @@ featured! { ["avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"]
         _mm512_add_epi16(a, b)
     }
 
-    pub(crate) fn doubled(a: Ints) -> Ints {
-        _mm512_slli_epi32::<1>(a)
+    pub(crate) fn shifted<const N: u32>(a: Ints) -> Ints {
+        _mm512_slli_epi32::<N>(a)
     }
 
     /// Adds 16-bit numbers two by two.

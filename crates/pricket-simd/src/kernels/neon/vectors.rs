@@ -47,8 +47,8 @@ featured! { ["neon"]
         vaddq_s32(a, b)
     }
 
-    pub(crate) fn doubled(a: Ints) -> Ints {
-        vshlq_n_s32::<1>(a)
+    pub(crate) fn shifted<const N: i32>(a: Ints) -> Ints {
+        vshlq_n_s32::<N>(a)
     }
 
     pub(crate) fn to_floats(a: Ints) -> Floats {

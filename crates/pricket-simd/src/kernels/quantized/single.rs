@@ -41,14 +41,16 @@ macro_rules! matvec {
             let mut sums = [vectors::no_floats(); PARTS];
             let units = lines.as_chunks::<LINES>().0.iter();
             for (unit, runs) in units.zip(runs.as_chunks::<RUNS>().0) {
-                // Other architectures have no stable hint.
-                #[cfg(target_arch = "x86_64")]
-                for line in 0..LINES {
-                    // A prefetch of an address that does not exist is ignored.
-                    let behind = unit.as_ptr().wrapping_add(walk::AHEAD + line);
-                    _mm_prefetch::<_MM_HINT_T0>(behind.cast());
-                }
                 for (part, run) in runs.iter().enumerate() {
+                    // A run's share of what comes: more at once would wait for each other. Other
+                    // architectures have no stable hint.
+                    #[cfg(target_arch = "x86_64")]
+                    for line in 0..const { LINES.div_ceil(RUNS) } {
+                        let line = part * LINES.div_ceil(RUNS) + line;
+                        // A prefetch of an address that does not exist is ignored.
+                        let behind = unit.as_ptr().wrapping_add(walk::AHEAD + line);
+                        _mm_prefetch::<_MM_HINT_T0>(behind.cast());
+                    }
                     for (rows, sum) in sums.iter_mut().enumerate() {
                         let weights = open(unit, part, rows);
                         let starts = if HALVES {

@@ -13,9 +13,9 @@ macro_rules! sums {
                 match ZERO {
                     0 => vectors::zero(),
                     8 => vectors::ints(run.minus_8[token]),
-                    16 => vectors::doubled(vectors::ints(run.minus_8[token])),
+                    16 => vectors::shifted::<1>(vectors::ints(run.minus_8[token])),
                     128 => vectors::ints(run.minus_128[token]),
-                    _ => vectors::ints(-ZERO * run.sum[token]),
+                    _ => vectors::ints(ZERO * (run.minus_half[0][token] + run.minus_half[1][token])),
                 }
             }
 
@@ -25,16 +25,13 @@ macro_rules! sums {
                 token: usize,
                 half: usize,
             ) -> Ints {
-                if ZERO == 0 {
-                    return vectors::zero();
+                let minus = run.minus_half[half][token];
+                match ZERO {
+                    0 => vectors::zero(),
+                    4 => vectors::shifted::<2>(vectors::ints(minus)),
+                    32 => vectors::shifted::<5>(vectors::ints(minus)),
+                    _ => vectors::ints(ZERO * minus),
                 }
-                vectors::ints(-ZERO * half_sum(run, token, half))
-            }
-
-            /// The sum of a token's codes over one half of a run.
-            fn half_sum<const T: usize>(run: &Run<T>, token: usize, half: usize) -> i32 {
-                let low = run.low_sum[token];
-                if half == 0 { low } else { run.sum[token] - low }
             }
 
             /// Adds products times the scales of weights and activations.
@@ -67,7 +64,7 @@ macro_rules! sums {
                 token: usize,
                 half: usize,
             ) -> Floats {
-                let scaled = run.scale[token] * half_sum(run, token, half) as f32;
+                let scaled = run.scale[token] * (-run.minus_half[half][token]) as f32;
                 vectors::fma(offset, vectors::floats(scaled), sum)
             }
 

@@ -239,13 +239,17 @@ macro_rules! openers {
         ) {
             let units = lines.as_chunks::<LINES>().0.iter();
             for (unit, runs) in units.zip(slab.as_chunks_mut::<RUNS>().0) {
-                for (part, run) in runs.iter_mut().enumerate() {
-                    for rows in 0..PARTS {
-                        let weights = open(unit, part, rows);
-                        $put(&mut run.code, rows, weights.code);
-                        for half in 0..2 {
-                            vectors::put_singles(&mut run.scale[half], rows, weights.scale[half]);
-                            vectors::put_singles(&mut run.offset[half], rows, weights.offset[half]);
+                // In pairs, so that what sets the two apart is known when this is compiled.
+                for (pair, runs) in runs.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+                    for (odd, run) in runs.iter_mut().enumerate() {
+                        for rows in 0..PARTS {
+                            let weights = open(unit, 2 * pair + odd, rows);
+                            $put(&mut run.code, rows, weights.code);
+                            for half in 0..2 {
+                                let [scale, offset] = [weights.scale[half], weights.offset[half]];
+                                vectors::put_singles(&mut run.scale[half], rows, scale);
+                                vectors::put_singles(&mut run.offset[half], rows, offset);
+                            }
                         }
                     }
                 }
