@@ -113,6 +113,12 @@ fn sequences_with_windows_side_by_side_give_the_bits_that_each_gives_alone() {
     give_the_same_bits("tiny-gemma3");
 }
 
+/// Rows of several sequences go through an expert at once.
+#[test]
+fn sequences_with_experts_side_by_side_give_the_bits_that_each_gives_alone() {
+    give_the_same_bits("tiny-qwen2-moe");
+}
+
 fn give_the_same_bits(name: &str) {
     let path = tiny_model(name);
     for kv in KV {

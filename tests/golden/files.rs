@@ -14,7 +14,7 @@ const NOT_SAID: [&str; 2] = ["tiny-mistral", "tiny-llama3-rope"];
 fn a_gguf_file_gives_the_logits_of_its_checkpoint() {
     let variants = [Variant::all()[0], Variant::all().pop().unwrap()];
     assert!(variants[1].level.is_none(), "ours and candle's");
-    for name in TINY.into_iter().filter(|name| !NOT_SAID.contains(name)) {
+    for &name in TINY.iter().filter(|name| !NOT_SAID.contains(name)) {
         let (_scratch, path) = converted(name).unwrap();
         for case in &Reference::of(&tiny_model(name)).unwrap().cases {
             for variant in variants {

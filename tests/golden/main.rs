@@ -13,5 +13,6 @@ mod company;
 mod files;
 mod real;
 mod residuals;
+mod routers;
 mod tiny;
 mod variant;

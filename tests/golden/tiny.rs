@@ -14,7 +14,7 @@ pub(crate) const TOLERANCE: f32 = 1e-4;
 /// numbers.
 const TOLERANCE_OF_HALVES: f32 = 0.04;
 
-pub(crate) const TINY: [&str; 13] = [
+pub(crate) const TINY: &[&str] = &[
     "tiny-llama",
     "tiny-llama-tied",
     "tiny-llama3-rope",
@@ -28,6 +28,9 @@ pub(crate) const TINY: [&str; 13] = [
     "tiny-gemma2",
     "tiny-gemma3",
     "tiny-gemma3-linear",
+    "tiny-qwen3-moe",
+    "tiny-qwen2-moe",
+    "tiny-mixtral",
 ];
 
 const PIECES: [Pieces; 4] = [Pieces::Whole, Pieces::Of(16), Pieces::Of(7), Pieces::Of(1)];
@@ -141,10 +144,25 @@ fn tiny_gemma3_with_windows_and_two_ropes_agrees() {
     agrees("tiny-gemma3");
 }
 
+#[test]
+fn tiny_qwen3_with_experts_behind_a_layer_without_agrees() {
+    agrees("tiny-qwen3-moe");
+}
+
+#[test]
+fn tiny_qwen2_with_a_shared_expert_agrees() {
+    agrees("tiny-qwen2-moe");
+}
+
+#[test]
+fn tiny_mixtral_agrees() {
+    agrees("tiny-mixtral");
+}
+
 /// Both layouts of config.json that transformers writes describe the same model.
 #[test]
 fn the_newer_config_layout_gives_the_same_logits() {
-    for name in TINY {
+    for &name in TINY {
         let scratch = pricket_tests::Scratch::of_tiny_model(name, None).unwrap();
         let newer = scratch.path().join("config.v5.json");
         std::fs::copy(newer, scratch.path().join("config.json")).unwrap();
@@ -161,7 +179,7 @@ fn the_newer_config_layout_gives_the_same_logits() {
 /// on how a prompt is cut: not by a single bit.
 #[test]
 fn levels_threads_and_pieces_change_no_bit() {
-    for name in ["tiny-llama", "tiny-gemma3"] {
+    for name in ["tiny-llama", "tiny-gemma3", "tiny-qwen2-moe"] {
         let path = tiny_model(name);
         let ids = &Reference::of(&path).unwrap().cases[1].input_ids;
         for kv in KV {

@@ -4,6 +4,8 @@
 //! queries and keys of a Llama permuted; a Gemma's norms with their 1 added, and its scale of
 //! scores, where it is not that of a head's width, folded into the queries.
 
+mod gguf;
+
 use std::io;
 use std::path::PathBuf;
 
@@ -12,9 +14,10 @@ use pricket::simd::dequantize_row;
 use serde_json::Value;
 
 use crate::{Scratch, tiny_model};
+use gguf::Gguf;
 
 /// Names of the format for those of checkpoints, layers' parts first.
-const NAMES: [(&str, &str); 19] = [
+const NAMES: [(&str, &str); 31] = [
     (".input_layernorm.", ".attn_norm."),
     (".self_attn.qkv_proj.", ".attn_qkv."),
     (".self_attn.q_proj.", ".attn_q."),
@@ -26,6 +29,18 @@ const NAMES: [(&str, &str); 19] = [
     (".pre_feedforward_layernorm.", ".ffn_norm."),
     (".post_feedforward_layernorm.", ".post_ffw_norm."),
     (".post_attention_layernorm.", ".ffn_norm."),
+    (".block_sparse_moe.", ".mlp."),
+    (".w1.", ".gate_proj."),
+    (".w2.", ".down_proj."),
+    (".w3.", ".up_proj."),
+    (".mlp.shared_expert.gate_proj.", ".ffn_gate_shexp."),
+    (".mlp.shared_expert.up_proj.", ".ffn_up_shexp."),
+    (".mlp.shared_expert.down_proj.", ".ffn_down_shexp."),
+    (".mlp.shared_expert_gate.", ".ffn_gate_inp_shexp."),
+    (".mlp.experts.gate_proj.", ".ffn_gate_exps."),
+    (".mlp.experts.up_proj.", ".ffn_up_exps."),
+    (".mlp.experts.down_proj.", ".ffn_down_exps."),
+    (".mlp.gate.", ".ffn_gate_inp."),
     (".mlp.gate_up_proj.", ".ffn_up."),
     (".mlp.gate_proj.", ".ffn_gate."),
     (".mlp.up_proj.", ".ffn_up."),
@@ -48,13 +63,38 @@ pub fn converted(name: &str) -> io::Result<(Scratch, PathBuf)> {
     let source = Source { config: &config, weights: &weights };
     source.write_keys(&mut file)?;
     for tensor in weights.tensors() {
-        let (values, shape) = source.tensor(&tensor.name)?;
-        file.add(&source.name(&tensor.name), &shape, &values);
+        let Some((before, (number, behind))) = expert(&tensor.name) else {
+            let (values, shape) = source.tensor(&tensor.name)?;
+            file.add(&source.name(&tensor.name), &shape, &values);
+            continue;
+        };
+        // Those of all experts are one tensor, in the place of the first.
+        if number != "0" {
+            continue;
+        }
+        let (mut stack, mut axes) = (Vec::new(), vec![0]);
+        while let name = format!("{before}.experts.{}.{behind}", axes[0])
+            && weights.has(&name)
+        {
+            let (values, shape) = source.tensor(&name)?;
+            stack.extend(values);
+            axes.truncate(1);
+            axes.extend(shape);
+            axes[0] += 1;
+        }
+        file.add(&source.name(&format!("{before}.experts.{behind}")), &axes, &stack);
     }
     let scratch = Scratch::of_tiny_model(name, None)?;
     let path = scratch.path().join("model.gguf");
     std::fs::write(&path, file.bytes())?;
     Ok((scratch, path))
+}
+
+/// Of the name of an expert's tensor what stands before, the expert's number, and what stands
+/// behind.
+fn expert(name: &str) -> Option<(&str, (&str, &str))> {
+    let (before, behind) = name.split_once(".experts.")?;
+    Some((before, behind.split_once('.')?))
 }
 
 /// A checkpoint.
@@ -87,7 +127,9 @@ impl Source<'_> {
     /// What the format calls the architecture.
     fn architecture(&self) -> &str {
         match self.family() {
-            "mistral" => "llama",
+            "mistral" | "mixtral" => "llama",
+            "qwen2_moe" => "qwen2moe",
+            "qwen3_moe" => "qwen3moe",
             "gemma3_text" => "gemma3",
             family => family,
         }
@@ -127,12 +169,14 @@ impl Source<'_> {
                 *value *= scale;
             }
         }
-        let permutes = ["llama", "mistral", "smollm3"].contains(&self.family());
+        let permutes = ["llama", "mistral", "mixtral", "smollm3"].contains(&self.family());
         if permutes && (name.contains("q_proj") || name.contains("k_proj")) {
             let cols = info.shape.get(1).copied().unwrap_or(1);
             values = permuted(&values, head_dim, cols);
         }
-        Ok((values, info.shape))
+        // One row is a vector there.
+        let shape = if info.shape[0] == 1 { vec![values.len()] } else { info.shape };
+        Ok((values, shape))
     }
 
     fn write_keys(&self, file: &mut Gguf) -> io::Result<()> {
@@ -150,6 +194,16 @@ impl Source<'_> {
             ("context_length", "max_position_embeddings"),
         ] {
             file.number(&key(name), self.number(field)?);
+        }
+        for (name, fields) in [
+            ("expert_count", ["num_experts", "num_local_experts"]),
+            ("expert_used_count", ["num_experts_per_tok"; 2]),
+            ("expert_feed_forward_length", ["moe_intermediate_size"; 2]),
+            ("expert_shared_feed_forward_length", ["shared_expert_intermediate_size"; 2]),
+        ] {
+            if let Some(number) = fields.iter().find_map(|field| config[*field].as_u64()) {
+                file.number(&key(name), number as u32);
+            }
         }
         file.number(&key("attention.key_length"), self.head_dim()?);
         file.number(&key("attention.value_length"), self.head_dim()?);
@@ -207,64 +261,4 @@ fn permuted(values: &[f32], head_dim: usize, cols: usize) -> Vec<f32> {
         first.iter().zip(second).flat_map(|(a, b)| [*a, *b])
     });
     heads.flatten().copied().collect()
-}
-
-/// A GGUF file of version 3 on its way.
-#[derive(Default)]
-struct Gguf {
-    keys: (u64, Vec<u8>),
-    tensors: (u64, Vec<u8>),
-    data: Vec<u8>,
-}
-
-impl Gguf {
-    const ALIGNMENT: usize = 32;
-
-    fn entry(&mut self, key: &str, kind: u32, value: &[u8]) {
-        let (count, bytes) = &mut self.keys;
-        *count += 1;
-        bytes.extend(string(key));
-        bytes.extend(kind.to_le_bytes());
-        bytes.extend(value);
-    }
-
-    fn number(&mut self, key: &str, value: u32) {
-        self.entry(key, 4, &value.to_le_bytes());
-    }
-
-    fn float(&mut self, key: &str, value: f32) {
-        self.entry(key, 6, &value.to_le_bytes());
-    }
-
-    fn text(&mut self, key: &str, value: &str) {
-        self.entry(key, 8, &string(value));
-    }
-
-    fn add(&mut self, name: &str, shape: &[usize], values: &[f32]) {
-        let (count, bytes) = &mut self.tensors;
-        *count += 1;
-        bytes.extend(string(name));
-        bytes.extend((shape.len() as u32).to_le_bytes());
-        bytes.extend(shape.iter().rev().flat_map(|&axis| (axis as u64).to_le_bytes()));
-        bytes.extend(0_u32.to_le_bytes());
-        bytes.extend((self.data.len() as u64).to_le_bytes());
-        self.data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-        self.data.resize(self.data.len().next_multiple_of(Self::ALIGNMENT), 0);
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut bytes = b"GGUF".to_vec();
-        bytes.extend(3_u32.to_le_bytes());
-        bytes.extend(self.tensors.0.to_le_bytes());
-        bytes.extend(self.keys.0.to_le_bytes());
-        bytes.extend(&self.keys.1);
-        bytes.extend(&self.tensors.1);
-        bytes.resize(bytes.len().next_multiple_of(Self::ALIGNMENT), 0);
-        bytes.extend(&self.data);
-        bytes
-    }
-}
-
-fn string(text: &str) -> Vec<u8> {
-    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
 }

@@ -12,5 +12,7 @@ mod truncation;
 pub use conversion::converted;
 pub use fixture::{Scratch, fixtures, real_model, tiny_model};
 pub use pass::{Pass, Pieces, most_likely};
-pub use reference::{Case, Greedy, RealCase, RealReference, Reference, largest_difference};
-pub use truncation::truncated;
+pub use reference::{
+    Case, Choices, Greedy, RealCase, RealReference, Reference, largest_difference,
+};
+pub use truncation::{routed, truncated};

@@ -1,5 +1,6 @@
 //! What an implementation that we did not write computed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -12,6 +13,18 @@ pub struct Reference {
     pub cases: Vec<Case>,
     /// A greedy continuation.
     pub greedy: Greedy,
+    /// What routers chose for the tokens of the first prompt, by their names.
+    #[serde(default, rename = "router_short24")]
+    pub routers: BTreeMap<String, Choices>,
+}
+
+/// What a router chose.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Choices {
+    /// Of each token, the experts in rising order.
+    pub experts_sorted: Vec<Vec<usize>>,
+    /// Their weights in the same order.
+    pub weights: Vec<Vec<f32>>,
 }
 
 /// A prompt and its logits.

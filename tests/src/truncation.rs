@@ -3,9 +3,10 @@
 use std::io;
 use std::path::Path;
 
+use pricket::models::Safetensors;
 use serde_json::{Map, Value, json};
 
-use crate::Scratch;
+use crate::{Scratch, tiny_model};
 
 /// A copy of a tiny checkpoint whose logits are what its first `layers` layers leave in the
 /// residual stream, normalised: every norm behind them multiplies with one, and the head's first
@@ -14,6 +15,46 @@ use crate::Scratch;
 /// # Errors
 /// The file system's; `InvalidData` where the checkpoint is not made so.
 pub fn truncated(name: &str, layers: usize) -> io::Result<Scratch> {
+    cut(name, layers, &|_| Instead::Nothing)
+}
+
+/// The same up to a layer with experts, which show who was chosen: each adds one number to the
+/// residual stream, at its own place, and that number is the same for all of a token. Where they
+/// are `silent`, they add nothing; nor do shared experts.
+///
+/// # Errors
+/// As [`truncated`].
+pub fn routed(name: &str, layer: usize, silent: bool) -> io::Result<Scratch> {
+    let prefix = format!("model.layers.{layer}.");
+    cut(name, layer + 1, &|tensor| {
+        let Some(part) = tensor.strip_prefix(&prefix) else { return Instead::Nothing };
+        let Some((before, behind)) = part.split_once(".experts.") else {
+            let shared = part.contains("shared_expert") && part.contains("down_proj");
+            return if shared { Instead::Row(None) } else { Instead::Nothing };
+        };
+        let Some((expert, matrix)) = behind.split_once('.') else { return Instead::Nothing };
+        match matrix.trim_end_matches(".weight") {
+            // Up is gate, so that what they make together is never below zero.
+            "gate_proj" | "up_proj" => {
+                Instead::Other(format!("{prefix}{before}.experts.0.gate_proj.weight"))
+            }
+            "w1" | "w3" => Instead::Other(format!("{prefix}{before}.experts.0.w1.weight")),
+            _ => Instead::Row(expert.parse().ok().filter(|_| !silent)),
+        }
+    })
+}
+
+/// What stands in the place of a tensor.
+enum Instead {
+    /// Itself.
+    Nothing,
+    /// Another of its shape.
+    Other(String),
+    /// Zeros, and ones in this row.
+    Row(Option<usize>),
+}
+
+fn cut(name: &str, layers: usize, instead: &dyn Fn(&str) -> Instead) -> io::Result<Scratch> {
     let scratch = Scratch::of_tiny_model(name, None)?;
     let wrong = |why: &str| io::Error::new(io::ErrorKind::InvalidData, format!("{name}: {why}"));
     let config_path = scratch.path().join("config.json");
@@ -34,31 +75,39 @@ pub fn truncated(name: &str, layers: usize) -> io::Result<Scratch> {
     }
     std::fs::write(&config_path, config.to_string())?;
 
-    let weights_path = scratch.path().join("model.safetensors");
-    let bytes = std::fs::read(&weights_path)?;
-    let (len, rest) = bytes.split_first_chunk::<8>().ok_or_else(|| wrong("no header"))?;
-    let len = u64::from_le_bytes(*len) as usize;
-    let (header, data) = rest.split_at_checked(len).ok_or_else(|| wrong("no weights"))?;
-    let header: Map<String, Value> = serde_json::from_slice(header)?;
+    let weights = Safetensors::open(&tiny_model(name)).map_err(io::Error::other)?;
+    let files = weights.paths().map(std::fs::read).collect::<io::Result<Vec<_>>>()?;
     let mut file = File::default();
-    for (tensor, told) in &header {
-        let layer = tensor.strip_prefix("model.layers.").and_then(|rest| rest.split('.').next());
+    for tensor in weights.tensors() {
+        let tensor_name = &*tensor.name;
+        let layer = tensor_name.strip_prefix("model.layers.").and_then(|r| r.split('.').next());
         let is_behind =
             layer.is_some_and(|layer| layer.parse().is_ok_and(|at: usize| at >= layers));
-        if is_behind || ["__metadata__", "model.norm.weight", "lm_head.weight"].contains(&&**tensor)
-        {
+        if is_behind || ["model.norm.weight", "lm_head.weight"].contains(&tensor_name) {
             continue;
         }
-        let end = |index: usize| told["data_offsets"][index].as_u64().map(|end| end as usize);
-        let range = end(0).zip(end(1)).and_then(|(start, end)| data.get(start..end));
-        file.add(tensor, &told["dtype"], &told["shape"], range.ok_or_else(|| wrong(tensor))?);
+        let from = match instead(tensor_name) {
+            Instead::Nothing => tensor,
+            Instead::Other(other) => weights.tensor(&other).ok_or_else(|| wrong(&other))?,
+            Instead::Row(row) => {
+                let cols = tensor.shape.last().copied().unwrap_or(1);
+                let value = |at: usize| f32::from(u8::from(Some(at / cols) == row));
+                let values: Vec<f32> = (0..tensor.elements() as usize).map(value).collect();
+                file.add_floats(tensor_name, &tensor.shape, &values);
+                continue;
+            }
+        };
+        let start = from.offset as usize;
+        let bytes = files.get(from.shard).and_then(|f| f.get(start..start + from.bytes as usize));
+        let bytes = bytes.ok_or_else(|| wrong(tensor_name))?;
+        file.add(tensor_name, &json!(from.dtype), &json!(from.shape), bytes);
     }
     let norm = vec![if gemma { 0.0_f32 } else { 1.0 }; hidden];
     file.add_floats("model.norm.weight", &[hidden], &norm);
     let identity = |at: usize| f32::from(u8::from(at / hidden == at % hidden));
     let head: Vec<f32> = (0..vocab * hidden).map(identity).collect();
     file.add_floats("lm_head.weight", &[vocab, hidden], &head);
-    file.write(&weights_path)?;
+    file.write(&scratch.path().join("model.safetensors"))?;
     Ok(scratch)
 }
 

@@ -1,14 +1,18 @@
 //! Architectures: each a mapping from a config or from metadata to a blueprint.
 
 mod base;
+mod experts;
 mod gemma2;
 mod gemma3;
 mod keys;
 mod llama;
 mod mistral;
+mod mixtral;
 mod phi3;
 mod qwen2;
+mod qwen2_moe;
 mod qwen3;
+mod qwen3_moe;
 mod smollm3;
 
 use crate::blueprint::Blueprint;
@@ -27,7 +31,7 @@ struct Architecture {
 }
 
 /// Every architecture that runs.
-const KNOWN: [Architecture; 8] = [
+const KNOWN: &[Architecture] = &[
     llama::ARCHITECTURE,
     mistral::ARCHITECTURE,
     qwen2::ARCHITECTURE,
@@ -36,6 +40,9 @@ const KNOWN: [Architecture; 8] = [
     phi3::ARCHITECTURE,
     gemma2::ARCHITECTURE,
     gemma3::ARCHITECTURE,
+    qwen3_moe::ARCHITECTURE,
+    qwen2_moe::ARCHITECTURE,
+    mixtral::ARCHITECTURE,
 ];
 
 /// Whether a GGUF file of this architecture runs.

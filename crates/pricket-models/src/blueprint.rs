@@ -1,12 +1,14 @@
 //! A decoder on paper: its numbers, how it turns positions into angles, and what its tensors are
 //! called. An architecture is a mapping from its config or metadata to this.
 
+mod experts;
 mod layer;
 mod names;
 mod rope;
 
+pub(crate) use experts::{ExpertsPlan, GroupsPlan, Scoring};
 pub(crate) use layer::{AttentionPlan, Bias, FfnPlan, LayerPlan};
-pub(crate) use names::{GGUF_NAMES, HF_NAMES, LayerPart, TensorNames};
+pub(crate) use names::{GATED, GGUF_NAMES, HF_NAMES, LayerPart, SHARED, TensorNames};
 pub(crate) use rope::{LongRope, RopePlan};
 
 /// A matrix that a layer has: its part, its rows and columns, and whether a bias comes with it.
@@ -59,15 +61,42 @@ impl Blueprint {
         let (attention, ffn) = (&layer.attention, &layer.ffn);
         let matrix = |part, rows, cols, bias| MatrixPlan { part, rows, cols, bias };
         let (q, kv) = (attention.query_width(), attention.kv_width());
-        vec![
+        let mut matrices = vec![
             matrix(LayerPart::Query, q, self.hidden, attention.bias),
             matrix(LayerPart::Key, kv, self.hidden, attention.bias),
             matrix(LayerPart::Value, kv, self.hidden, attention.bias),
             matrix(LayerPart::Output, self.hidden, q, attention.output_bias),
-            matrix(LayerPart::Gate, ffn.width, self.hidden, ffn.bias),
-            matrix(LayerPart::Up, ffn.width, self.hidden, ffn.bias),
-            matrix(LayerPart::Down, self.hidden, ffn.width, ffn.bias),
-        ]
+        ];
+        let mut gated = |[gate, up, down]: [LayerPart; 3], width| {
+            matrices.push(matrix(gate, width, self.hidden, ffn.bias));
+            matrices.push(matrix(up, width, self.hidden, ffn.bias));
+            matrices.push(matrix(down, self.hidden, width, ffn.bias));
+        };
+        let Some(experts) = &ffn.experts else {
+            gated(GATED, ffn.width);
+            return matrices;
+        };
+        if ffn.width > 0 {
+            gated(SHARED, ffn.width);
+        }
+        for expert in 0..experts.count {
+            gated(LayerPart::of_expert(expert), experts.width);
+        }
+        matrices.push(matrix(LayerPart::Router, experts.count, self.hidden, Bias::Absent));
+        matrices
+    }
+
+    /// The vectors of a layer that are neither norms nor biases of matrices, each with its length.
+    pub(crate) fn vectors(&self, layer: &LayerPlan) -> Vec<(LayerPart, usize)> {
+        let mut vectors = Vec::new();
+        let Some(experts) = &layer.ffn.experts else { return vectors };
+        if experts.selection_bias {
+            vectors.push((LayerPart::SelectionBias, experts.count));
+        }
+        if experts.shared_scale {
+            vectors.push((LayerPart::SharedScale, self.hidden));
+        }
+        vectors
     }
 
     /// The norms of a layer, each with its length.

@@ -3,6 +3,7 @@
 //! are wrong together only where the blueprint is.
 
 mod attention;
+mod experts;
 mod layer;
 mod matrix;
 

@@ -159,7 +159,12 @@ impl HfConfig {
             rms_norm_eps: rms_norm_eps(&fields, raw.rms_norm_eps)?,
             rope,
             rope_local,
-            sliding_window: fields.optional("sliding_window", raw.sliding_window, CONTEXT_MAX)?,
+            sliding_window: fields.optional(
+                "sliding_window",
+                // The newer layout says 0 where there is none.
+                raw.sliding_window.filter(|width| *width > 0),
+                CONTEXT_MAX,
+            )?,
             layer_types: layer_types(&fields, raw.layer_types.as_deref(), layers)?,
             tie_word_embeddings: raw.tie_word_embeddings.unwrap_or(false),
             bos_token_id: token_ids(&fields, "bos_token_id", raw.bos_token_id, vocab_size)?,

@@ -10,6 +10,7 @@
 mod assembly;
 mod attention;
 mod coming;
+mod experts;
 mod ffn;
 mod forward;
 mod heads;
@@ -20,6 +21,7 @@ mod places;
 mod plan;
 mod room;
 mod row_pass;
+mod routing;
 mod rows;
 mod space;
 mod tile;
@@ -33,9 +35,9 @@ use pricket_simd::{Kernels, Pool};
 
 use crate::{Batch, CausalLm, KvCache, Logits, ModelError, ModelSpec};
 
-#[cfg(feature = "candle")]
-pub(crate) use assembly::load_norm;
 pub(crate) use assembly::load_vector;
+#[cfg(feature = "candle")]
+pub(crate) use assembly::{load_norm, load_row};
 pub use kv::KvFormat;
 pub(crate) use loading::load_weights;
 pub(crate) use need::Need;

@@ -40,6 +40,9 @@ impl Inventory {
             for (part, _) in b.norms(layer) {
                 required.insert(names.layer(index, part, "weight"));
             }
+            for (part, _) in b.vectors(layer) {
+                required.insert(names.layer(index, part, "weight"));
+            }
             for matrix in b.matrices(layer) {
                 required.insert(names.layer(index, matrix.part, "weight"));
                 let bias = names.layer(index, matrix.part, "bias");

@@ -55,6 +55,10 @@ pub(crate) const WIDTH_MAX: u64 = 1 << 24;
 /// The most attention heads of a layer; published models have at most 256.
 pub(crate) const HEADS_MAX: u64 = 65_536;
 
+/// The most experts of a model, those of all layers together. The most that a published one has are
+/// 83,328 (896 in each of 93 layers); a layer's tensors are listed for each of them, by name.
+pub(crate) const EXPERTS_MAX: u64 = 1 << 17;
+
 /// The largest vocabulary. The largest published has 262,208 tokens.
 pub(crate) const VOCABULARY_MAX: u64 = 1 << 24;
 

@@ -73,7 +73,12 @@ impl<'a> Quantizing<'a> {
 
     /// The tensor, where it is to become blocks.
     fn matrix(&self, info: &TensorInfo) -> Option<Matrix> {
-        let &[rows, cols] = info.shape.as_slice() else { return None };
+        let (rows, cols) = match *info.shape.as_slice() {
+            [rows, cols] => (rows, cols),
+            // Of all experts, one below the other.
+            [experts, rows, cols] => (experts.checked_mul(rows)?, cols),
+            _ => return None,
+        };
         let floats = info.format.activation_kind() == ActKind::F32;
         let whole = cols > 0 && cols.is_multiple_of(self.format.block_len());
         let router = ROUTERS.iter().any(|end| info.name.ends_with(end));

@@ -154,10 +154,12 @@ fn a_decode_step_allocates_nothing() {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/models");
     // Of the second, every layer normalises heads and what it gives, and most have a window.
     let (tiny, windowed) = (models.join("tiny-llama"), models.join("tiny-gemma3"));
+    // Half of its layers have experts and a shared one.
+    let mixed = models.join("tiny-qwen2-moe");
     let (deep, quantised) = (deep_and_narrow(), quantised());
     for threads in [1, 2] {
         for sequences in [1, 3] {
-            for path in [&tiny, &windowed] {
+            for path in [&tiny, &windowed, &mixed] {
                 let count = decode_allocations(path, threads, sequences, 100);
                 assert_eq!(count, 0, "{threads} threads, {sequences} sequences, {path:?}");
             }
@@ -170,7 +172,7 @@ fn a_decode_step_allocates_nothing() {
         // Past the sixteen tokens of a kernel's tile, and, on two threads, past the 32 from which
         // on each thread takes a tile of its own.
         for sequences in [3, 40] {
-            for path in [&tiny, &windowed, deep.path(), quantised.path()] {
+            for path in [&tiny, &windowed, &mixed, deep.path(), quantised.path()] {
                 let count = joining_allocations(path, threads, sequences);
                 assert_eq!(count, 0, "{sequences} sequences join, {threads} threads, {path:?}");
             }

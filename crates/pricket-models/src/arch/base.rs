@@ -8,7 +8,7 @@ use crate::blueprint::{
     AttentionPlan, Bias, Blueprint, FfnPlan, GGUF_NAMES, HF_NAMES, LayerPlan, RopePlan,
 };
 use crate::gguf::GgufFile;
-use crate::limits::{CONTEXT_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX};
+use crate::limits::{CONTEXT_MAX, EXPERTS_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX};
 use crate::rope;
 use crate::{Activation, HfConfig, LayerType, ModelError, RopeConfig, RopeScaling, TensorSource};
 
@@ -27,6 +27,7 @@ pub(super) fn from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
             width: config.intermediate_size,
             activation: config.activation,
             bias: Bias::Absent,
+            experts: None,
         },
         post_norms: false,
     };
@@ -75,6 +76,7 @@ pub(super) fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
             width: keys.number("feed_forward_length", WIDTH_MAX)?,
             activation: Activation::Silu,
             bias: Bias::Absent,
+            experts: None,
         },
         post_norms: false,
     };
@@ -202,12 +204,29 @@ pub(super) fn check(blueprint: Blueprint) -> Result<Blueprint, ModelError> {
         Some("the rope's frequencies are not finite".to_owned())
     } else if let Some(cap) = caps(b).find(|cap| !(cap.is_finite() && *cap > 0.0)) {
         Some(format!("it has a cap of {cap}, and a cap is above 0"))
+    } else if experts(b) > EXPERTS_MAX {
+        Some(format!("it has {} experts, and at most {EXPERTS_MAX} are read", experts(b)))
     } else {
-        b.layers.iter().find_map(|layer| wrong_heads(&layer.attention))
+        b.layers.iter().find_map(|layer| wrong_heads(&layer.attention).or_else(|| wrong_ffn(layer)))
     };
     match wrong {
         Some(why) => Err(ModelError::Unsupported { what: format!("this {}", b.architecture), why }),
         None => Ok(blueprint),
+    }
+}
+
+/// How many experts all layers have.
+fn experts(b: &Blueprint) -> u64 {
+    let counts = b.layers.iter().filter_map(|layer| layer.ffn.experts.as_ref());
+    counts.fold(0, |sum, experts| sum.saturating_add(experts.count as u64))
+}
+
+fn wrong_ffn(layer: &LayerPlan) -> Option<String> {
+    let ffn = &layer.ffn;
+    match &ffn.experts {
+        Some(experts) => experts.wrong(),
+        None if ffn.width == 0 => Some("a feed-forward layer has no width".to_owned()),
+        None => None,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use pricket_simd::RopePairing;
 
-use super::Architecture;
 use super::base::{self, bias, set_biases};
 use super::keys::Keys;
+use super::{Architecture, experts};
 use crate::blueprint::{Bias, Blueprint};
 use crate::gguf::GgufFile;
 use crate::{HfConfig, ModelError};
@@ -24,6 +24,10 @@ fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
     set_biases(&mut blueprint, Bias::Optional, Bias::Optional, Bias::Optional);
     for rope in &mut blueprint.ropes {
         rope.pairing = RopePairing::Interleaved;
+    }
+    if keys.find::<u64>("expert_count")?.is_some_and(|count| count > 0) {
+        let plan = experts::from_gguf(file, &keys, true)?;
+        experts::give(&mut blueprint, &plan, 0, |_| true);
     }
     let head_dim = blueprint.widest(|layer| layer.attention.head_dim);
     match keys.find::<u64>("rope.dimension_count")? {

@@ -1,5 +1,6 @@
 //! One layer on paper: what may differ from layer to layer.
 
+use super::experts::ExpertsPlan;
 use crate::Activation;
 
 /// A layer on paper.
@@ -45,12 +46,15 @@ pub(crate) struct AttentionPlan {
     pub(crate) output_bias: Bias,
 }
 
-/// A gated feed-forward layer (Shazeer 2020).
+/// A gated feed-forward layer (Shazeer 2020), or experts of that form, or both side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FfnPlan {
+    /// The width of what every token goes through: of the layer itself, or, beside experts, of the
+    /// shared ones together; 0 where there are none.
     pub(crate) width: usize,
     pub(crate) activation: Activation,
     pub(crate) bias: Bias,
+    pub(crate) experts: Option<ExpertsPlan>,
 }
 
 impl AttentionPlan {

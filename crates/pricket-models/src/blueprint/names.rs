@@ -15,8 +15,46 @@ pub(crate) enum LayerPart {
     Gate,
     Up,
     Down,
+    /// The matrix that gives every expert a logit.
+    Router,
+    SelectionBias,
+    SharedGate,
+    SharedUp,
+    SharedDown,
+    SharedScale,
+    /// Of the expert of this number.
+    ExpertGate(usize),
+    ExpertUp(usize),
+    ExpertDown(usize),
     FfnPostNorm,
 }
+
+/// The three matrices of a feed-forward layer.
+pub(crate) const GATED: [LayerPart; 3] = [LayerPart::Gate, LayerPart::Up, LayerPart::Down];
+
+/// The same of shared experts, which stand side by side in them.
+pub(crate) const SHARED: [LayerPart; 3] =
+    [LayerPart::SharedGate, LayerPart::SharedUp, LayerPart::SharedDown];
+
+impl LayerPart {
+    /// The three matrices of an expert.
+    pub(crate) fn of_expert(expert: usize) -> [Self; 3] {
+        [Self::ExpertGate(expert), Self::ExpertUp(expert), Self::ExpertDown(expert)]
+    }
+
+    /// Of an expert, its number, and the part as the tables of names have it.
+    fn expert(self) -> (Self, Option<usize>) {
+        match self {
+            Self::ExpertGate(expert) => (Self::ExpertGate(0), Some(expert)),
+            Self::ExpertUp(expert) => (Self::ExpertUp(0), Some(expert)),
+            Self::ExpertDown(expert) => (Self::ExpertDown(0), Some(expert)),
+            part => (part, None),
+        }
+    }
+}
+
+/// What stands in a name for the expert's number.
+const NUMBER: &str = "{}";
 
 /// How a family of files names its tensors.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +66,8 @@ pub(crate) struct TensorNames {
     /// What stands before and behind a layer's number.
     pub(crate) layer: (&'static str, &'static str),
     /// Matrices of one name lie in one tensor, one below the other in the order of a layer's
-    /// matrices.
+    /// matrices. Those of experts have the number 0 here, and `{}` in the name where it stands; a
+    /// name without is that of all of them, in a tensor with an axis more.
     pub(crate) parts: &'static [(LayerPart, &'static str)],
     /// Names that stand for those in `parts`.
     pub(crate) other: &'static [(LayerPart, &'static str)],
@@ -38,11 +77,26 @@ impl TensorNames {
     /// `blk.3.attn_q.weight`: the name of a layer's weight or bias.
     pub(crate) fn layer(&self, layer: usize, part: LayerPart, kind: &str) -> String {
         let (before, behind) = self.layer;
-        format!("{before}{layer}{behind}{}.{kind}", self.part(part))
+        let name = self.part(part);
+        if part == LayerPart::SelectionBias {
+            return format!("{before}{layer}{behind}{name}");
+        }
+        match (part.expert().1, name.split_once(NUMBER)) {
+            (Some(expert), Some((first, last))) => {
+                format!("{before}{layer}{behind}{first}{expert}{last}.{kind}")
+            }
+            _ => format!("{before}{layer}{behind}{name}.{kind}"),
+        }
+    }
+
+    /// Whether a part's tensor holds that of every expert.
+    pub(crate) fn is_stack(&self, part: LayerPart) -> bool {
+        part.expert().1.is_some() && !self.part(part).contains(NUMBER)
     }
 
     /// What a part is called in every layer.
-    pub(crate) fn part(&self, part: LayerPart) -> &'static str {
+    fn part(&self, part: LayerPart) -> &'static str {
+        let (part, _) = part.expert();
         let mut names = self.other.iter().chain(self.parts);
         names.find(|(known, _)| *known == part).map_or("", |(_, name)| name)
     }
@@ -67,6 +121,15 @@ pub(crate) const GGUF_NAMES: TensorNames = TensorNames {
         (LayerPart::Gate, "ffn_gate"),
         (LayerPart::Up, "ffn_up"),
         (LayerPart::Down, "ffn_down"),
+        (LayerPart::Router, "ffn_gate_inp"),
+        (LayerPart::SelectionBias, "exp_probs_b.bias"),
+        (LayerPart::SharedGate, "ffn_gate_shexp"),
+        (LayerPart::SharedUp, "ffn_up_shexp"),
+        (LayerPart::SharedDown, "ffn_down_shexp"),
+        (LayerPart::SharedScale, "ffn_gate_inp_shexp"),
+        (LayerPart::ExpertGate(0), "ffn_gate_exps"),
+        (LayerPart::ExpertUp(0), "ffn_up_exps"),
+        (LayerPart::ExpertDown(0), "ffn_down_exps"),
         (LayerPart::FfnPostNorm, "post_ffw_norm"),
     ],
     other: &[],
@@ -90,6 +153,14 @@ pub(crate) const HF_NAMES: TensorNames = TensorNames {
         (LayerPart::Gate, "mlp.gate_proj"),
         (LayerPart::Up, "mlp.up_proj"),
         (LayerPart::Down, "mlp.down_proj"),
+        (LayerPart::Router, "mlp.gate"),
+        (LayerPart::SelectionBias, "mlp.gate.e_score_correction_bias"),
+        (LayerPart::SharedGate, "mlp.shared_experts.gate_proj"),
+        (LayerPart::SharedUp, "mlp.shared_experts.up_proj"),
+        (LayerPart::SharedDown, "mlp.shared_experts.down_proj"),
+        (LayerPart::ExpertGate(0), "mlp.experts.{}.gate_proj"),
+        (LayerPart::ExpertUp(0), "mlp.experts.{}.up_proj"),
+        (LayerPart::ExpertDown(0), "mlp.experts.{}.down_proj"),
         (LayerPart::FfnPostNorm, "post_feedforward_layernorm"),
     ],
     other: &[],

@@ -8,8 +8,8 @@ use pricket_simd::RopePairing;
 use super::attention::attend;
 use super::candle;
 use super::matrix::{Matrix, load_matrix, rms_norm, vector};
-use crate::blueprint::{Blueprint, LayerPart, LayerPlan, RopePlan};
-use crate::decoder::{Stored, load_norm, load_vector};
+use crate::blueprint::{Blueprint, GATED, LayerPart, LayerPlan, RopePlan};
+use crate::decoder::{Stored, load_norm, load_row, load_vector};
 use crate::{Activation, ModelError, TensorSource};
 
 /// Cosines and sines of an entry's positions, each (1, tokens, pairs).
@@ -28,9 +28,10 @@ pub(super) struct Projection {
 
 #[derive(Debug)]
 pub(super) struct Layer {
-    plan: LayerPlan,
+    pub(super) plan: LayerPlan,
     projections: BTreeMap<LayerPart, Projection>,
     norms: BTreeMap<LayerPart, Tensor>,
+    pub(super) vectors: BTreeMap<LayerPart, Vec<f32>>,
 }
 
 impl Angles {
@@ -113,7 +114,11 @@ impl Layer {
             Ok((part, vector(load_norm(source, b, &name, len)?)?))
         });
         let norms = norms.collect::<Result<_, ModelError>>()?;
-        Ok(Self { plan: plan.clone(), projections, norms })
+        let vectors = b.vectors(plan).into_iter().map(|(part, len)| {
+            Ok((part, load_row(source, &b.names.layer(index, part, "weight"), len)?))
+        });
+        let vectors = vectors.collect::<Result<_, ModelError>>()?;
+        Ok(Self { plan: plan.clone(), projections, norms, vectors })
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -121,7 +126,7 @@ impl Layer {
     }
 
     /// A projection of the stream.
-    fn project(&self, part: LayerPart, x: &Tensor) -> Result<Tensor, ModelError> {
+    pub(super) fn project(&self, part: LayerPart, x: &Tensor) -> Result<Tensor, ModelError> {
         let missing = || ModelError::Candle(format!("the layer has no {part:?}"));
         self.projections.get(&part).ok_or_else(missing)?.apply(x)
     }
@@ -159,16 +164,28 @@ impl Layer {
         let attended = self.project(LayerPart::Output, &attended)?;
         let x = (x + self.norm(b, LayerPart::AttentionPostNorm, attended)?).map_err(candle)?;
         let normed = self.norm(b, LayerPart::FfnNorm, x.clone())?;
-        let gate = self.project(LayerPart::Gate, &normed)?;
+        let given = match &self.plan.ffn.experts {
+            Some(experts) => self.mix(experts, &normed)?,
+            None => self.gated(GATED, &normed)?,
+        };
+        (x + self.norm(b, LayerPart::FfnPostNorm, given)?).map_err(candle)
+    }
+
+    /// What a gated feed-forward layer gives: (tokens, hidden).
+    pub(super) fn gated(
+        &self,
+        [gate, up, down]: [LayerPart; 3],
+        x: &Tensor,
+    ) -> Result<Tensor, ModelError> {
+        let gate = self.project(gate, x)?;
         let gate = match self.plan.ffn.activation {
             Activation::Silu => gate.silu(),
             // Candle's `gelu` is the tanh form.
             Activation::GeluTanh => gate.gelu(),
         };
-        let up = self.project(LayerPart::Up, &normed)?;
+        let up = self.project(up, x)?;
         let inner = gate.and_then(|gate| gate * up).map_err(candle)?;
-        let down = self.project(LayerPart::Down, &inner)?;
-        (x + self.norm(b, LayerPart::FfnPostNorm, down)?).map_err(candle)
+        self.project(down, &inner)
     }
 }
 

@@ -1,12 +1,16 @@
 //! Packed matrices, biases and norms, put together.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use pricket_simd::{Kernels, PackedMatrix, dequantize_row};
+use pricket_simd::{Format, Kernels, PackedMatrix, dequantize_row};
 
 use super::plan::{Parts, Stored};
-use super::weights::{AttentionWeights, DecoderWeights, FfnWeights, LayerWeights, Linear};
-use crate::blueprint::{Blueprint, LayerPart, LayerPlan};
+use super::weights::{
+    AttentionWeights, DecoderWeights, ExpertsWeights, FfnWeights, GatedWeights, LayerWeights,
+    Linear,
+};
+use crate::blueprint::{Blueprint, GATED, LayerPart, LayerPlan, SHARED};
 use crate::{ModelError, TensorSource};
 
 /// Packed matrices, by the tensor and the row of it that each begins with.
@@ -77,11 +81,7 @@ impl Norms<'_> {
                 _ => None,
             },
         };
-        let ffn = FfnWeights {
-            gate: matrix(LayerPart::Gate)?,
-            up: matrix(LayerPart::Up)?,
-            down: matrix(LayerPart::Down)?,
-        };
+        let ffn = self.ffn(index, plan, &mut matrix)?;
         let mut norm = |part| norms.remove(&part).ok_or_else(|| missing(part));
         Ok(LayerWeights {
             plan: plan.clone(),
@@ -92,6 +92,37 @@ impl Norms<'_> {
             ffn,
             ffn_post_norm: norm(LayerPart::FfnPostNorm).ok(),
         })
+    }
+
+    fn ffn(
+        &self,
+        index: usize,
+        plan: &LayerPlan,
+        matrix: &mut impl FnMut(LayerPart) -> Result<Linear, ModelError>,
+    ) -> Result<FfnWeights, ModelError> {
+        let mut gated = |[gate, up, down]: [LayerPart; 3]| {
+            let (gate, up, down) = (matrix(gate)?, matrix(up)?, matrix(down)?);
+            Ok::<_, ModelError>(GatedWeights { gate, up, down })
+        };
+        let Some(experts) = &plan.ffn.experts else {
+            return Ok(FfnWeights { always: Some(gated(GATED)?), experts: None });
+        };
+        let always = if plan.ffn.width > 0 { Some(gated(SHARED)?) } else { None };
+        let each =
+            (0..experts.count).map(|expert| Ok(Arc::new(gated(LayerPart::of_expert(expert))?)));
+        let each = each.collect::<Result<_, ModelError>>()?;
+        let mut vectors = BTreeMap::new();
+        for (part, len) in self.blueprint.vectors(plan) {
+            let name = self.blueprint.names.layer(index, part, "weight");
+            vectors.insert(part, load_row(self.source, &name, len)?);
+        }
+        let experts = ExpertsWeights {
+            router: matrix(LayerPart::Router)?,
+            selection_bias: vectors.remove(&LayerPart::SelectionBias),
+            shared_scale: vectors.remove(&LayerPart::SharedScale),
+            each,
+        };
+        Ok(FfnWeights { always, experts: Some(experts) })
     }
 }
 
@@ -109,6 +140,18 @@ pub(crate) fn load_norm(
     Ok(norm)
 }
 
+/// Reads a vector of `len` values, or a matrix that is one row of so many.
+pub(crate) fn load_row(
+    source: &dyn TensorSource,
+    name: &str,
+    len: usize,
+) -> Result<Vec<f32>, ModelError> {
+    if source.info(name)?.shape != [1, len] {
+        return load_vector(source, name, len);
+    }
+    read_values(source, name, source.info(name)?.format, len)
+}
+
 /// Reads a vector of `len` values as floats.
 pub(crate) fn load_vector(
     source: &dyn TensorSource,
@@ -116,9 +159,18 @@ pub(crate) fn load_vector(
     len: usize,
 ) -> Result<Vec<f32>, ModelError> {
     let info = source.shaped(name, &[len])?;
-    let mut bytes = vec![0; info.format.row_bytes(len)?];
+    read_values(source, name, info.format, len)
+}
+
+fn read_values(
+    source: &dyn TensorSource,
+    name: &str,
+    format: Format,
+    len: usize,
+) -> Result<Vec<f32>, ModelError> {
+    let mut bytes = vec![0; format.row_bytes(len)?];
     source.read_range(name, 0, &mut bytes)?;
     let mut values = vec![0.0; len];
-    dequantize_row(info.format, &bytes, &mut values)?;
+    dequantize_row(format, &bytes, &mut values)?;
     Ok(values)
 }

@@ -34,12 +34,14 @@ impl fmt::Debug for Coming {
 }
 
 impl Coming {
-    /// The place of a stage in the order of reading.
-    pub(crate) fn place(layer: usize, stage: Stage) -> usize {
-        match STAGES.iter().position(|known| *known == stage) {
-            Some(index) => layer * STAGES.len() + index,
-            None => usize::MAX,
+    /// The place of a stage in the order of reading; `None` where what follows depends on the
+    /// choice of experts.
+    pub(crate) fn place(layer: usize, stage: Stage) -> Option<usize> {
+        if stage == Stage::Head {
+            return Some(usize::MAX);
         }
+        let index = STAGES.iter().position(|known| *known == stage)?;
+        Some(layer * STAGES.len() + index)
     }
 
     /// The stage that follows a place. After the logits comes the next token's first layer.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use pricket_simd::{GROUP_ROWS, Kernels};
 
 use super::Decoder;
+use super::experts::mixed;
 use super::heads::{add_rows, norm_rows};
 use super::row_pass::{gather, sole};
 use super::rows::{Segment, Stage, multiply};
 use super::space::{Acts, Space};
 use super::tile::{self, Onto, add_product, in_blocks};
-use super::weights::{DecoderWeights, LayerWeights};
+use super::weights::{DecoderWeights, GatedWeights, LayerWeights};
 use super::work::Work;
 use crate::{Activation, ModelError};
 
@@ -28,32 +29,57 @@ fn activate(
     }?)
 }
 
-/// A tile through the layer, onto the residual stream. Gate and up are never whole in memory: block
-/// after block of them becomes the activations of the way back.
+/// What stands between the way in and the way back.
+pub(super) struct Between<'a> {
+    /// What the way back reads.
+    pub(super) inner: &'a mut Acts,
+    /// Blocks of gate, of up, and of what the activation makes of them.
+    pub(super) gate: &'a mut Vec<f32>,
+    pub(super) up: &'a mut Vec<f32>,
+    pub(super) activated: &'a mut Vec<f32>,
+}
+
+/// Gate, up and activation of every row. They are never whole in memory: block after block becomes
+/// the activations of the way back.
+pub(super) fn way_in(
+    weights: &DecoderWeights,
+    of: &GatedWeights,
+    activation: Activation,
+    acts: &Acts,
+    between: Between<'_>,
+) -> Result<(), ModelError> {
+    let (kernels, tokens) = (weights.kernels, acts.of(&of.gate).tokens());
+    let Between { inner, gate, up, activated } = between;
+    inner.begin(&of.down, tokens, of.gate.rows())?;
+    in_blocks(weights, &of.gate, acts, gate, |column, rows, gates| {
+        let groups = column / GROUP_ROWS..(column + rows).div_ceil(GROUP_ROWS);
+        up.resize(tokens * rows, 0.0);
+        activated.resize(tokens * rows, 0.0);
+        tile::multiply(weights, &of.up, groups, acts, up, rows)?;
+        activate(kernels, activation, gates, up, activated)?;
+        inner.set_columns(kernels, &of.down, column, rows, activated)
+    })
+}
+
+/// A tile through the layer, onto the residual stream.
 pub(super) fn feed_forward(
     weights: &DecoderWeights,
     parts: &LayerWeights,
     space: &mut Space,
 ) -> Result<(), ModelError> {
     let (b, kernels) = (&weights.blueprint, weights.kernels);
-    let (ffn, plan) = (&parts.ffn, &parts.plan.ffn);
     let tokens = space.places.len();
     norm_rows(kernels, &space.x, &parts.ffn_norm, b.norm_eps, &mut space.normed)?;
-    space.acts.set(kernels, &[&ffn.gate, &ffn.up], &space.normed, tokens, b.hidden)?;
-    space.inner.begin(&ffn.down, tokens, plan.width)?;
-    let (acts, inner) = (&space.acts, &mut space.inner);
-    let (ups, activated) = (&mut space.up, &mut space.activated);
-    in_blocks(weights, &ffn.gate, acts, &mut space.gate, |column, rows, gates| {
-        let groups = column / GROUP_ROWS..(column + rows).div_ceil(GROUP_ROWS);
-        ups.resize(tokens * rows, 0.0);
-        activated.resize(tokens * rows, 0.0);
-        tile::multiply(weights, &ffn.up, groups, acts, ups, rows)?;
-        activate(kernels, plan.activation, gates, ups, activated)?;
-        inner.set_columns(kernels, &ffn.down, column, rows, activated)
-    })?;
-    let Space { inner, gate, x, normed, row, .. } = space;
+    if let Some(experts) = &parts.ffn.experts {
+        return mixed(weights, parts, experts, space);
+    }
+    let Some(of) = &parts.ffn.always else { return Ok(()) };
+    space.acts.set(kernels, &[&of.gate, &of.up], &space.normed, tokens, b.hidden)?;
+    let Space { acts, inner, gate, up, activated, x, normed, row, .. } = space;
+    let activation = parts.plan.ffn.activation;
+    way_in(weights, of, activation, acts, Between { inner, gate, up, activated })?;
     let onto = Onto { x, norm: parts.ffn_post_norm.as_deref(), given: normed, row };
-    add_product(weights, &ffn.down, inner, gate, onto)
+    add_product(weights, &of.down, inner, gate, onto)
 }
 
 impl Decoder {
@@ -62,17 +88,21 @@ impl Decoder {
         let weights = Arc::clone(&self.weights);
         let (b, kernels) = (&weights.blueprint, weights.kernels);
         let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
-        let (ffn, width) = (&parts.ffn, parts.plan.ffn.width);
         let rows = &mut self.rows;
         let tokens = rows.x.len() / b.hidden;
         norm_rows(kernels, &rows.x, &parts.ffn_norm, b.norm_eps, &mut rows.normed)?;
-        let linears = [&ffn.gate, &ffn.up];
+        if parts.ffn.experts.is_some() {
+            return self.mix_rows(layer);
+        }
+        let Some(of) = &parts.ffn.always else { return Ok(()) };
+        let width = of.gate.rows();
+        let linears = [&of.gate, &of.up];
         sole(&mut rows.acts)?.set(kernels, &linears, &rows.normed, tokens, b.hidden)?;
         self.run_rows(layer, Stage::GateUp)?;
         let rows = &mut self.rows;
         rows.hidden.resize(tokens * width, 0.0);
         gather(&self.works, layer, Stage::GateUp, &mut rows.hidden, width);
-        sole(&mut rows.acts)?.set(kernels, &[&ffn.down], &rows.hidden, tokens, width)?;
+        sole(&mut rows.acts)?.set(kernels, &[&of.down], &rows.hidden, tokens, width)?;
         self.run_rows(layer, Stage::Down)?;
         let rows = &mut self.rows;
         gather(&self.works, layer, Stage::Down, &mut rows.normed, b.hidden);
@@ -86,19 +116,17 @@ impl Work {
     pub(super) fn gate_up(
         &mut self,
         weights: &DecoderWeights,
-        layer: usize,
+        (of, activation): (&GatedWeights, Activation),
         gate: Segment<'_>,
         acts: &Acts,
         len: usize,
     ) -> Result<(), ModelError> {
-        let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
         let (stride, space) = (gate.width, &mut self.space);
         space.gate.resize(len, 0.0);
         space.up.resize(len, 0.0);
         multiply(weights, &gate, acts, &mut space.gate, stride)?;
-        let up = Segment { linear: &parts.ffn.up, ..gate };
+        let up = Segment { linear: &of.up, ..gate };
         multiply(weights, &up, acts, &mut space.up, stride)?;
-        let activation = parts.plan.ffn.activation;
         activate(weights.kernels, activation, &space.gate, &space.up, &mut self.out)
     }
 }

@@ -1,11 +1,11 @@
 //! Which matrices a decoder has and how its files store them: what loading will read, and how much
 //! memory it will take, known from the headers alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use pricket_simd::{ActKind, Format, packed_bytes};
 
-use crate::blueprint::{Bias, Blueprint, LayerPart};
+use crate::blueprint::{Bias, Blueprint, LayerPart, LayerPlan, MatrixPlan};
 use crate::{ModelError, TensorSource};
 
 /// One of something for each matrix of a decoder.
@@ -86,16 +86,17 @@ impl Parts<Stored> {
     ) -> Result<BTreeMap<LayerPart, Stored>, ModelError> {
         let Some(plan) = b.layers.get(layer) else { return Ok(BTreeMap::new()) };
         let matrices = b.matrices(plan);
+        let names = matrices.iter().map(|matrix| b.names.layer(layer, matrix.part, "weight"));
+        let names: Vec<String> = names.collect();
+        // Of each tensor, how many rows it has and how many were given to a matrix.
+        let mut tensors: HashMap<&str, (usize, usize)> = HashMap::new();
+        for (name, matrix) in names.iter().zip(&matrices) {
+            tensors.entry(name).or_default().0 += matrix.rows;
+        }
         let mut parts = BTreeMap::new();
-        for (index, matrix) in matrices.iter().enumerate() {
-            let own = b.names.part(matrix.part);
-            let rows = |of: &[crate::blueprint::MatrixPlan]| -> usize {
-                let same = of.iter().filter(|other| b.names.part(other.part) == own);
-                same.map(|other| other.rows).sum()
-            };
-            let tensor_rows = rows(&matrices);
-            let name = b.names.layer(layer, matrix.part, "weight");
-            let format = source.shaped(&name, &[tensor_rows, matrix.cols])?.format;
+        for (name, matrix) in names.iter().zip(&matrices) {
+            let Some((tensor_rows, given)) = tensors.get_mut(name.as_str()) else { continue };
+            let format = source.shaped(name, &shape(b, plan, matrix, *tensor_rows))?.format;
             let bias = b.names.layer(layer, matrix.part, "bias");
             let has_bias = match matrix.bias {
                 Bias::Absent => false,
@@ -103,14 +104,15 @@ impl Parts<Stored> {
                 Bias::Required => true,
             };
             let stored = Stored {
-                name,
+                name: name.clone(),
                 format,
-                first: rows(matrices.get(..index).unwrap_or(&[])),
+                first: *given,
                 rows: matrix.rows,
                 cols: matrix.cols,
                 bias: has_bias.then_some(bias),
-                tensor_rows,
+                tensor_rows: *tensor_rows,
             };
+            *given += matrix.rows;
             parts.insert(matrix.part, stored);
         }
         Ok(parts)
@@ -143,6 +145,17 @@ impl Parts<Stored> {
     pub(crate) fn of_floats(&self) -> bool {
         let first = self.layers.first().and_then(|layer| layer.values().next());
         first.is_none_or(|stored| stored.format.activation_kind() == ActKind::F32)
+    }
+}
+
+/// The shape of the tensor that a matrix lies in; a tensor of all experts has their number for its
+/// first axis.
+fn shape(b: &Blueprint, plan: &LayerPlan, matrix: &MatrixPlan, rows: usize) -> Vec<usize> {
+    match &plan.ffn.experts {
+        Some(experts) if b.names.is_stack(matrix.part) => {
+            vec![experts.count, rows / experts.count, matrix.cols]
+        }
+        _ => vec![rows, matrix.cols],
     }
 }
 

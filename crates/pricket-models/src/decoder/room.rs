@@ -13,7 +13,7 @@ use super::forward::{row_tokens, tile_tokens};
 use super::heads::Angles;
 use super::kv::CpuKv;
 use super::row_pass::sole;
-use super::rows::{RowBuffers, Stage};
+use super::rows::{RowBuffers, Stage, segments};
 use super::space::Space;
 use super::tile::BLOCK_GROUPS;
 use super::weights::DecoderWeights;
@@ -61,7 +61,7 @@ impl Decoder {
 /// The widest vector that a matrix of the decoder multiplies.
 fn widest(weights: &DecoderWeights) -> usize {
     let b = &weights.blueprint;
-    let (query, ffn) = (b.widest(|l| l.attention.query_width()), b.widest(|l| l.ffn.width));
+    let (query, ffn) = (b.widest(|l| l.attention.query_width()), b.widest(|l| l.ffn.widest()));
     b.hidden.max(query).max(ffn)
 }
 
@@ -77,7 +77,9 @@ impl RowBuffers {
         reserve(&mut self.x, logits.max(tokens) * b.hidden)?;
         reserve(&mut self.normed, logits.max(tokens) * b.hidden)?;
         reserve(&mut self.attended, tokens * b.widest(|l| l.attention.query_width()))?;
-        reserve(&mut self.hidden, tokens * b.widest(|l| l.ffn.width))?;
+        reserve(&mut self.hidden, tokens * b.widest(|l| l.ffn.widest()))?;
+        self.routing.lay_out(b, tokens)?;
+        self.mixing.lay_out(b, tokens)?;
         reserve(&mut self.row, longest_row(b))?;
         reserve_angles(&mut self.angles, b, tokens)?;
         let queries = sole(&mut self.queries)?;
@@ -92,17 +94,30 @@ impl Work {
     /// Room for a share of each stage.
     fn lay_out(&mut self, tokens: usize, room: Room) -> Result<(), ModelError> {
         let width = |stage| -> usize {
-            let width = |layer| -> usize {
-                let share = self.weights.segments(layer, stage, self.index, self.of);
-                share.map(|part| part.width).sum()
+            let width = |layer: usize| -> usize {
+                // All experts of a layer have one shape.
+                let parts = self.weights.layers.get(layer);
+                let experts = parts.and_then(|parts| parts.ffn.experts.as_ref());
+                let expert = experts.and_then(|experts| experts.each.first());
+                let linears = self.weights.stage(layer, stage, expert.map(|of| &**of));
+                segments(linears, self.index, self.of).map(|part| part.width).sum()
             };
             (0..self.weights.layers.len().max(1)).map(width).max().unwrap_or(0)
         };
-        let stages = [Stage::Project, Stage::Output, Stage::GateUp, Stage::Down].map(width);
+        let stages = [
+            Stage::Project,
+            Stage::Output,
+            Stage::GateUp,
+            Stage::Down,
+            Stage::Router,
+            Stage::ExpertGateUp,
+            Stage::ExpertDown,
+        ];
+        let stages = stages.map(width);
         let stages = stages.into_iter().max().unwrap_or(0) * tokens;
         let logits = width(Stage::Head) * room.sequences;
         let heads = decode_room(&self.weights.blueprint, tokens, room.tokens_max, self.of);
-        let gates = width(Stage::GateUp) * tokens;
+        let gates = width(Stage::GateUp).max(width(Stage::ExpertGateUp)) * tokens;
         reserve(&mut self.out, stages.max(logits).max(heads))?;
         reserve(&mut self.space.gate, gates)?;
         reserve(&mut self.space.up, gates)
@@ -125,7 +140,9 @@ impl Space {
         reserve(&mut self.row, longest_row(b))?;
         reserve_angles(&mut self.angles, b, tokens)?;
         self.acts.lay_out(weights, tokens, b.hidden.max(query));
-        self.inner.lay_out(weights, tokens, b.widest(|l| l.ffn.width));
+        self.inner.lay_out(weights, tokens, b.widest(|l| l.ffn.widest()));
+        self.routing.lay_out(b, tokens)?;
+        self.mixing.lay_out(b, tokens)?;
         Ok(())
     }
 }

@@ -7,7 +7,8 @@ use super::attention::merge_shares;
 use super::heads::{add_rows, embed, norm_rows, turn_rows};
 use super::kv::CpuKv;
 use super::places::{places, wanted};
-use super::rows::Stage;
+use super::rows::{Stage, segments};
+use super::weights::Linear;
 use super::work::{Task, Work};
 use crate::{Batch, ModelError};
 
@@ -110,11 +111,22 @@ pub(super) fn gather(
     out: &mut [f32],
     width: usize,
 ) {
+    let Some(work) = works.first() else { return };
+    gather_rows(works, work.weights.stage(layer, stage, None), out, width);
+}
+
+/// Puts every worker's share of some matrices' rows where it belongs: (tokens, width).
+pub(super) fn gather_rows(
+    works: &[Box<Work>],
+    linears: [Option<&Linear>; 3],
+    out: &mut [f32],
+    width: usize,
+) {
     for work in works {
-        let segments = || work.weights.segments(layer, stage, work.index, work.of);
-        let stride: usize = segments().map(|segment| segment.width).sum();
+        let share = || segments(linears, work.index, work.of);
+        let stride: usize = share().map(|segment| segment.width).sum();
         let mut column = 0;
-        for segment in segments() {
+        for segment in share() {
             let from = work.out.get(column..).unwrap_or(&[]);
             scatter(from, stride, out, width, segment.column, segment.width);
             column += segment.width;

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use pricket_simd::{GROUP_ROWS, PackedMatrix, matmul};
 
 use super::attention::{HeadSpace, attend_share};
+use super::experts::Mixing;
 use super::heads::Angles;
+use super::routing::Routing;
 use super::space::{Acts, Place};
-use super::weights::{DecoderWeights, Linear};
+use super::weights::{DecoderWeights, GatedWeights, Linear};
 use super::work::Work;
-use crate::ModelError;
 use crate::blueprint::Blueprint;
+use crate::{Activation, ModelError};
 
 /// A stage of a layer: matrices that read the same activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,11 @@ pub(crate) enum Stage {
     GateUp,
     /// The feed-forward layer's way back.
     Down,
+    /// The logits of experts.
+    Router,
+    /// The same of the expert that every worker was handed.
+    ExpertGateUp,
+    ExpertDown,
     /// The logits.
     Head,
 }
@@ -52,6 +59,8 @@ pub(crate) struct RowBuffers {
     pub(crate) acts: Arc<Acts>,
     pub(crate) queries: Arc<Queries>,
     pub(crate) heads: HeadSpace,
+    pub(crate) routing: Routing,
+    pub(crate) mixing: Mixing,
 }
 
 /// A share of one matrix: some of its groups, and where its rows go.
@@ -77,13 +86,21 @@ impl RowBuffers {
             acts: Arc::new(Acts::empty()),
             queries: Arc::default(),
             heads: HeadSpace::new(blueprint),
+            routing: Routing::default(),
+            mixing: Mixing::default(),
         }
     }
 }
 
 impl DecoderWeights {
-    /// The matrices of a stage; unused places hold `None`.
-    pub(crate) fn stage(&self, layer: usize, stage: Stage) -> [Option<&Linear>; 3] {
+    /// The matrices of a stage; unused places hold `None`. `expert` is whose rows the stages of an
+    /// expert read.
+    pub(crate) fn stage<'a>(
+        &'a self,
+        layer: usize,
+        stage: Stage,
+        expert: Option<&'a GatedWeights>,
+    ) -> [Option<&'a Linear>; 3] {
         if stage == Stage::Head {
             return [Some(self.head()), None, None];
         }
@@ -95,14 +112,32 @@ impl DecoderWeights {
             }
             Stage::Output => [Some(&attention.output), None, None],
             // The share of up is the share of gate.
-            Stage::GateUp => [Some(&ffn.gate), None, None],
-            Stage::Down => [Some(&ffn.down), None, None],
+            Stage::GateUp => [ffn.always.as_ref().map(|of| &of.gate), None, None],
+            Stage::Down => [ffn.always.as_ref().map(|of| &of.down), None, None],
+            Stage::Router => [ffn.experts.as_ref().map(|of| &of.router), None, None],
+            Stage::ExpertGateUp => [expert.map(|of| &of.gate), None, None],
+            Stage::ExpertDown => [expert.map(|of| &of.down), None, None],
             Stage::Head => [None; 3],
         }
     }
 
-    /// The share of a stage's rows that the worker `index` of `of` computes. All shares together
-    /// are all rows; where a share begins depends on nothing but these numbers.
+    /// The feed-forward layer whose gate a stage multiplies with, and its activation.
+    fn gated<'a>(
+        &'a self,
+        layer: usize,
+        stage: Stage,
+        expert: Option<&'a GatedWeights>,
+    ) -> Option<(&'a GatedWeights, Activation)> {
+        let parts = self.layers.get(layer)?;
+        let of = match stage {
+            Stage::GateUp => parts.ffn.always.as_ref(),
+            Stage::ExpertGateUp => expert,
+            _ => None,
+        };
+        Some((of?, parts.plan.ffn.activation))
+    }
+
+    /// The share of a stage's rows that the worker `index` of `of` computes.
     pub(crate) fn segments(
         &self,
         layer: usize,
@@ -110,21 +145,30 @@ impl DecoderWeights {
         index: usize,
         of: usize,
     ) -> impl Iterator<Item = Segment<'_>> {
-        let linears = self.stage(layer, stage);
-        let total: usize = linears.iter().flatten().map(|l| l.weight.groups()).sum();
-        let share = share(total, index, of);
-        let (mut first_group, mut first_column) = (0, 0);
-        linears.into_iter().flatten().filter_map(move |linear| {
-            let (groups, rows) = (linear.weight.groups(), linear.rows());
-            let start = share.start.max(first_group).min(first_group + groups) - first_group;
-            let end = share.end.max(first_group).min(first_group + groups) - first_group;
-            let column = first_column + start * GROUP_ROWS;
-            first_group += groups;
-            first_column += rows;
-            let width = (end * GROUP_ROWS).min(rows).saturating_sub(start * GROUP_ROWS);
-            (width > 0).then_some(Segment { linear, groups: start..end, column, width })
-        })
+        segments(self.stage(layer, stage, None), index, of)
     }
+}
+
+/// The share of some matrices' rows that the worker `index` of `of` computes. All shares together
+/// are all rows; where a share begins depends on nothing but these numbers.
+pub(crate) fn segments(
+    linears: [Option<&Linear>; 3],
+    index: usize,
+    of: usize,
+) -> impl Iterator<Item = Segment<'_>> {
+    let total: usize = linears.iter().flatten().map(|l| l.weight.groups()).sum();
+    let share = share(total, index, of);
+    let (mut first_group, mut first_column) = (0, 0);
+    linears.into_iter().flatten().filter_map(move |linear| {
+        let (groups, rows) = (linear.weight.groups(), linear.rows());
+        let start = share.start.max(first_group).min(first_group + groups) - first_group;
+        let end = share.end.max(first_group).min(first_group + groups) - first_group;
+        let column = first_column + start * GROUP_ROWS;
+        first_group += groups;
+        first_column += rows;
+        let width = (end * GROUP_ROWS).min(rows).saturating_sub(start * GROUP_ROWS);
+        (width > 0).then_some(Segment { linear, groups: start..end, column, width })
+    })
 }
 
 /// The part `index` of `of` of `total` things, as even as it goes.
@@ -138,15 +182,17 @@ impl Work {
     pub(super) fn rows(&mut self, layer: usize, stage: Stage) -> Result<(), ModelError> {
         let weights = Arc::clone(&self.weights);
         let Some(acts) = self.acts.take() else { return Ok(()) };
-        let stride: usize =
-            weights.segments(layer, stage, self.index, self.of).map(|s| s.width).sum();
-        let tokens = weights.segments(layer, stage, self.index, self.of).next();
-        let tokens = tokens.map_or(0, |segment| acts.of(segment.linear).tokens());
+        let expert = self.expert.take();
+        let linears = weights.stage(layer, stage, expert.as_deref());
+        let share = || segments(linears, self.index, self.of);
+        let stride: usize = share().map(|segment| segment.width).sum();
+        let tokens = share().next().map_or(0, |segment| acts.of(segment.linear).tokens());
+        let share = share();
         self.out.resize(tokens * stride, 0.0);
         let mut column = 0;
-        for segment in weights.segments(layer, stage, self.index, self.of) {
-            if stage == Stage::GateUp {
-                self.gate_up(&weights, layer, segment, &acts, tokens * stride)?;
+        for segment in share {
+            if let Some(gated) = weights.gated(layer, stage, expert.as_deref()) {
+                self.gate_up(&weights, gated, segment, &acts, tokens * stride)?;
                 continue;
             }
             let out = self.out.get_mut(column..).unwrap_or(&mut []);

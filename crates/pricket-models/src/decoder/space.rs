@@ -7,7 +7,9 @@ use crate::ModelError;
 use crate::blueprint::Blueprint;
 
 use super::attention::HeadSpace;
+use super::experts::Mixing;
 use super::heads::Angles;
+use super::routing::Routing;
 use super::weights::{DecoderWeights, Linear};
 
 /// Where a token of a batch belongs.
@@ -128,6 +130,8 @@ pub(crate) struct Space {
     pub(crate) row: Vec<f32>,
     /// How many tokens the sequences' cache has room for.
     pub(crate) context: usize,
+    pub(crate) routing: Routing,
+    pub(crate) mixing: Mixing,
 }
 
 impl Space {
@@ -147,6 +151,8 @@ impl Space {
             angles: Angles::of(blueprint),
             row: Vec::new(),
             context: 0,
+            routing: Routing::default(),
+            mixing: Mixing::default(),
         }
     }
 

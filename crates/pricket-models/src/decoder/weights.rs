@@ -1,5 +1,7 @@
 //! The weights of a decoder, as its passes read them.
 
+use std::sync::Arc;
+
 use pricket_simd::{ActKind, Kernels, PackedMatrix};
 
 use crate::blueprint::{Blueprint, LayerPlan};
@@ -23,12 +25,31 @@ pub(crate) struct AttentionWeights {
     pub(crate) head_norms: Option<[Vec<f32>; 2]>,
 }
 
-/// A layer's gated feed-forward layer.
+/// A gated feed-forward layer.
 #[derive(Debug)]
-pub(crate) struct FfnWeights {
+pub(crate) struct GatedWeights {
     pub(crate) gate: Linear,
     pub(crate) up: Linear,
     pub(crate) down: Linear,
+}
+
+/// A layer's experts.
+#[derive(Debug)]
+pub(crate) struct ExpertsWeights {
+    pub(crate) router: Linear,
+    /// One value for each expert.
+    pub(crate) selection_bias: Option<Vec<f32>>,
+    /// As wide as the residual stream.
+    pub(crate) shared_scale: Option<Vec<f32>>,
+    pub(crate) each: Vec<Arc<GatedWeights>>,
+}
+
+/// A layer's feed-forward part.
+#[derive(Debug)]
+pub(crate) struct FfnWeights {
+    /// What every token goes through: the layer itself, or the shared experts.
+    pub(crate) always: Option<GatedWeights>,
+    pub(crate) experts: Option<ExpertsWeights>,
 }
 
 #[derive(Debug)]
@@ -68,17 +89,39 @@ impl Linear {
     }
 }
 
+impl GatedWeights {
+    pub(crate) fn linears(&self) -> [&Linear; 3] {
+        [&self.gate, &self.up, &self.down]
+    }
+}
+
+impl FfnWeights {
+    fn linears(&self) -> impl Iterator<Item = &Linear> {
+        let experts = self.experts.iter();
+        let routed = experts.clone().flat_map(|experts| &experts.each);
+        let gated = self.always.iter().chain(routed.map(|expert| &**expert));
+        let routers = experts.map(|experts| &experts.router);
+        gated.flat_map(GatedWeights::linears).chain(routers)
+    }
+
+    /// Vectors beside the matrices.
+    fn vectors(&self) -> impl Iterator<Item = &Vec<f32>> {
+        let experts = self.experts.iter();
+        experts.flat_map(|experts| experts.selection_bias.iter().chain(&experts.shared_scale))
+    }
+}
+
 impl LayerWeights {
-    fn linears(&self) -> [&Linear; 7] {
+    fn linears(&self) -> impl Iterator<Item = &Linear> {
         let AttentionWeights { query, key, value, output, .. } = &self.attention;
-        let FfnWeights { gate, up, down } = &self.ffn;
-        [query, key, value, output, gate, up, down]
+        [query, key, value, output].into_iter().chain(self.ffn.linears())
     }
 
     fn norms(&self) -> impl Iterator<Item = &Vec<f32>> {
         let always = [&self.attention_norm, &self.ffn_norm].into_iter();
         let behind = self.attention_post_norm.iter().chain(&self.ffn_post_norm);
-        always.chain(behind).chain(self.attention.head_norms.iter().flatten())
+        let heads = self.attention.head_norms.iter().flatten();
+        always.chain(behind).chain(heads).chain(self.ffn.vectors())
     }
 }
 

@@ -8,7 +8,7 @@ use super::coming::Coming;
 use super::kv::KvLayer;
 use super::rows::{Queries, Stage};
 use super::space::{Acts, Space};
-use super::weights::DecoderWeights;
+use super::weights::{DecoderWeights, GatedWeights};
 use crate::ModelError;
 
 /// What a worker is to do.
@@ -37,6 +37,8 @@ pub(crate) struct Work {
     pub(crate) of: usize,
     /// What the rows are multiplied with.
     pub(crate) acts: Option<Arc<Acts>>,
+    /// Whose rows the stages of an expert read.
+    pub(crate) expert: Option<Arc<GatedWeights>>,
     pub(crate) queries: Option<Arc<Queries>>,
     pub(crate) kv: Option<Arc<KvLayer>>,
     pub(crate) space: Space,
@@ -57,6 +59,7 @@ impl Work {
             index,
             of,
             acts: None,
+            expert: None,
             queries: None,
             kv: None,
             space,
@@ -76,6 +79,7 @@ impl Work {
     /// Drops every `Arc` of what the caller will write again.
     fn give_back(&mut self) {
         self.acts = None;
+        self.expert = None;
         self.queries = None;
         self.kv = None;
     }
@@ -95,7 +99,7 @@ impl Job for Work {
 
     fn ahead(&self) -> Option<Lookahead> {
         let place = match self.task {
-            Task::Rows(layer, stage) => Coming::place(layer, stage),
+            Task::Rows(layer, stage) => Coming::place(layer, stage)?,
             _ => return None,
         };
         Some(Lookahead::new(Arc::clone(&self.coming) as Arc<dyn Ahead>, place))

@@ -153,7 +153,12 @@ fn longer_contexts() -> Vec<Case> {
             CONFIG,
             "`rope_local_base_freq` must be above 0",
         ),
-        ("a window of 0", with("sliding_window", json!(0)), CONFIG, "`sliding_window` must be"),
+        (
+            "a huge window",
+            with("sliding_window", json!(1_u64 << 31)),
+            CONFIG,
+            "`sliding_window` must be",
+        ),
         ("too few kinds", with("layer_types", json!(["full_attention"])), CONFIG, "has 1 values"),
         (
             "an odd kind",

@@ -91,6 +91,17 @@ fn configs_that_contradict_themselves_are_refused() {
         ("tiny-gemma3", json!({"hidden_activation": "gelu"}), UNSUPPORTED, "activation `gelu`"),
         ("tiny-gemma3", json!({"final_logit_softcapping": -30.0}), UNSUPPORTED, "a cap of -30"),
         ("tiny-gemma3", json!({"attn_logit_softcapping": 0}), UNSUPPORTED, "a cap of 0"),
+        ("tiny-mixtral", json!({"num_experts_per_tok": 5}), UNSUPPORTED, "5 of 4 experts cannot"),
+        ("tiny-mixtral", json!({"num_local_experts": 0}), CONFIG, "`num_local_experts` must be"),
+        ("tiny-mixtral", json!({"num_local_experts": null}), CONFIG, "is missing"),
+        ("tiny-mixtral", json!({"num_local_experts": 1 << 17}), UNSUPPORTED, "393216 experts"),
+        ("tiny-qwen2-moe", json!({"moe_intermediate_size": null}), CONFIG, "is missing"),
+        (
+            "tiny-qwen2-moe",
+            json!({"shared_expert_intermediate_size": 0}),
+            CONFIG,
+            "`shared_expert_intermediate_size` must be from 1",
+        ),
     ] {
         let copy = Copy::of(name);
         copy.change(&fields);
@@ -110,6 +121,10 @@ fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
         ("tiny-phi3", "model.layers.1.mlp.gate_up_proj.weight"),
         ("tiny-gemma3", "model.layers.5.pre_feedforward_layernorm.weight"),
         ("tiny-gemma3", "model.layers.0.post_feedforward_layernorm.weight"),
+        ("tiny-mixtral", "model.layers.0.block_sparse_moe.gate.weight"),
+        ("tiny-mixtral", "model.layers.1.block_sparse_moe.experts.3.w3.weight"),
+        ("tiny-qwen2-moe", "model.layers.3.mlp.shared_expert.up_proj.weight"),
+        ("tiny-qwen2-moe", "model.layers.3.mlp.shared_expert_gate.weight"),
     ] {
         let copy = Copy::of(name);
         copy.retell(tensor, "model.other.weight", false);
@@ -120,6 +135,8 @@ fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
         ("tiny-phi3", "model.layers.1.self_attn.qkv_proj.weight"),
         ("tiny-phi3", "model.layers.2.mlp.gate_up_proj.weight"),
         ("tiny-gemma3", "model.layers.5.self_attn.k_proj.weight"),
+        ("tiny-mixtral", "model.layers.2.block_sparse_moe.experts.0.w2.weight"),
+        ("tiny-qwen2-moe", "model.layers.1.mlp.shared_expert_gate.weight"),
     ] {
         let copy = Copy::of(name);
         copy.retell(tensor, tensor, true);
