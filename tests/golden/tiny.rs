@@ -31,6 +31,7 @@ pub(crate) const TINY: &[&str] = &[
     "tiny-qwen3-moe",
     "tiny-qwen2-moe",
     "tiny-mixtral",
+    "tiny-glm4",
 ];
 
 const PIECES: [Pieces; 4] = [Pieces::Whole, Pieces::Of(16), Pieces::Of(7), Pieces::Of(1)];
@@ -157,6 +158,11 @@ fn tiny_qwen2_with_a_shared_expert_agrees() {
 #[test]
 fn tiny_mixtral_agrees() {
     agrees("tiny-mixtral");
+}
+
+#[test]
+fn tiny_glm4_with_half_of_each_head_turned_agrees() {
+    agrees("tiny-glm4");
 }
 
 /// Both layouts of config.json that transformers writes describe the same model.

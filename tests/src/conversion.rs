@@ -18,6 +18,7 @@ use gguf::Gguf;
 
 /// Names of the format for those of checkpoints, layers' parts first.
 const NAMES: [(&str, &str); 31] = [
+const NAMES: [(&str, &str); 21] = [
     (".input_layernorm.", ".attn_norm."),
     (".self_attn.qkv_proj.", ".attn_qkv."),
     (".self_attn.q_proj.", ".attn_q."),
@@ -28,6 +29,8 @@ const NAMES: [(&str, &str); 31] = [
     (".self_attn.k_norm.", ".attn_k_norm."),
     (".pre_feedforward_layernorm.", ".ffn_norm."),
     (".post_feedforward_layernorm.", ".post_ffw_norm."),
+    (".post_self_attn_layernorm.", ".post_attention_norm."),
+    (".post_mlp_layernorm.", ".post_ffw_norm."),
     (".post_attention_layernorm.", ".ffn_norm."),
     (".block_sparse_moe.", ".mlp."),
     (".w1.", ".gate_proj."),

@@ -4,6 +4,7 @@ mod base;
 mod experts;
 mod gemma2;
 mod gemma3;
+mod glm4;
 mod keys;
 mod llama;
 mod mistral;
@@ -43,6 +44,7 @@ const KNOWN: &[Architecture] = &[
     qwen3_moe::ARCHITECTURE,
     qwen2_moe::ARCHITECTURE,
     mixtral::ARCHITECTURE,
+    glm4::ARCHITECTURE,
 ];
 
 /// Whether a GGUF file of this architecture runs.

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use pricket_models::{ModelError, OpenOptions, open};
+use pricket_models::{Batch, Logits, LogitsWanted, ModelError, OpenOptions, open};
 use serde_json::{Value, json};
 
 use crate::fixtures::committed;
@@ -125,6 +125,8 @@ fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
         ("tiny-mixtral", "model.layers.1.block_sparse_moe.experts.3.w3.weight"),
         ("tiny-qwen2-moe", "model.layers.3.mlp.shared_expert.up_proj.weight"),
         ("tiny-qwen2-moe", "model.layers.3.mlp.shared_expert_gate.weight"),
+        ("tiny-glm4", "model.layers.2.post_mlp_layernorm.weight"),
+        ("tiny-glm4", "model.layers.0.self_attn.v_proj.bias"),
     ] {
         let copy = Copy::of(name);
         copy.retell(tensor, "model.other.weight", false);
@@ -155,4 +157,33 @@ fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
         assert_eq!(error.code(), "tensors_unused", "{name}: {error}");
         assert!(error.to_string().contains(extra), "{name}: {error}");
     }
+}
+
+/// What a GLM-4's config leaves out is what transformers' class takes, and not what a Llama's would
+/// be: its biases are there, and half of each head is turned.
+#[test]
+fn a_glm4_has_its_own_defaults() {
+    let first_logits = |fields: &Value| {
+        let copy = Copy::of("tiny-glm4");
+        copy.change(fields);
+        let opened = open(copy.path(), &OpenOptions::default(), &mut |_| ()).unwrap();
+        let mut model = opened.model;
+        let mut cache = model.new_cache(1, 8).unwrap();
+        let sequence = cache.open_sequence().unwrap();
+        let (mut batch, mut logits) = (Batch::default(), Logits::default());
+        batch.push(sequence, 0, &[5, 80, 300, 7, 44], LogitsWanted::Last);
+        model.forward(&batch, &mut cache, &mut logits).unwrap();
+        logits.row(0).to_vec()
+    };
+    let said = json!({"partial_rotary_factor": 0.5, "attention_bias": true,
+        "rms_norm_eps": 1.5625e-7});
+    let silent = json!({"partial_rotary_factor": null, "attention_bias": null,
+        "rms_norm_eps": null});
+    assert_eq!(first_logits(&silent), first_logits(&said));
+    for other in [json!({"partial_rotary_factor": 1.0}), json!({"rms_norm_eps": 0.1})] {
+        assert_ne!(first_logits(&silent), first_logits(&other), "{other}");
+    }
+    let copy = Copy::of("tiny-glm4");
+    copy.change(&json!({"attention_bias": false}));
+    assert_eq!(copy.refused().code(), "tensors_unused");
 }
