@@ -19,26 +19,32 @@ pub enum Quantization {
     Q8_0,
     /// 4.5 bits a weight.
     Q4_0,
+    /// 4.5 bits a weight, of which scales and offsets are chosen by a search: a smaller error than
+    /// `Q4_0` for a longer load. Rows that are no multiple of 256 become `Q5_0`, of 5.5 bits.
+    Q4K,
 }
 
 impl Quantization {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::None, Self::Q8_0, Self::Q4_0];
+    pub const ALL: [Self; 4] = [Self::None, Self::Q8_0, Self::Q4_0, Self::Q4K];
 
-    /// What users call it: `none`, `q8_0`, `q4_0`.
+    /// What users call it: `none`, `q8_0`, `q4_0`, `q4_k`.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Q8_0 => "q8_0",
             Self::Q4_0 => "q4_0",
+            Self::Q4K => "q4_k",
         }
     }
 
-    fn format(self) -> Option<Format> {
+    /// The formats that rows may become: the first whose blocks a row is a multiple of.
+    fn formats(self) -> &'static [Format] {
         match self {
-            Self::None => None,
-            Self::Q8_0 => Some(Format::Q8_0),
-            Self::Q4_0 => Some(Format::Q4_0),
+            Self::None => &[],
+            Self::Q8_0 => &[Format::Q8_0],
+            Self::Q4_0 => &[Format::Q4_0],
+            Self::Q4K => &[Format::Q4K, Format::Q5_0],
         }
     }
 }
@@ -54,13 +60,14 @@ const BATCH_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Quantizing<'a> {
     source: &'a dyn TensorSource,
-    format: Format,
+    formats: &'static [Format],
 }
 
 /// A matrix of floats that is to become blocks.
 struct Matrix {
     name: String,
     stored: Format,
+    format: Format,
     rows: usize,
     cols: usize,
 }
@@ -68,7 +75,8 @@ struct Matrix {
 impl<'a> Quantizing<'a> {
     /// A source seen through a quantisation; `None` where that changes nothing.
     pub(crate) fn over(source: &'a dyn TensorSource, what: Quantization) -> Option<Self> {
-        what.format().map(|format| Self { source, format })
+        let formats = what.formats();
+        (!formats.is_empty()).then_some(Self { source, formats })
     }
 
     /// The tensor, where it is to become blocks.
@@ -80,16 +88,19 @@ impl<'a> Quantizing<'a> {
             _ => return None,
         };
         let floats = info.format.activation_kind() == ActKind::F32;
-        let whole = cols > 0 && cols.is_multiple_of(self.format.block_len());
         let router = ROUTERS.iter().any(|end| info.name.ends_with(end));
-        let (name, stored) = (info.name.clone(), info.format);
-        (floats && whole && !router).then_some(Matrix { name, stored, rows, cols })
+        if !floats || router || cols == 0 {
+            return None;
+        }
+        let whole = |format: &&Format| cols.is_multiple_of(format.block_len());
+        let format = *self.formats.iter().find(whole)?;
+        Some(Matrix { name: info.name.clone(), stored: info.format, format, rows, cols })
     }
 
     /// Rows of a matrix as blocks, from `first` on, as many as `out` takes.
     fn rows(&self, matrix: &Matrix, first: usize, out: &mut [u8]) -> Result<(), ModelError> {
         let stored_row = matrix.stored.row_bytes(matrix.cols)?;
-        let row = self.format.row_bytes(matrix.cols)?;
+        let row = matrix.format.row_bytes(matrix.cols)?;
         let batch = (BATCH_BYTES / stored_row).max(1);
         let mut stored = vec![0; batch.min(out.len() / row) * stored_row];
         let mut values = vec![0.0; matrix.cols];
@@ -99,7 +110,7 @@ impl<'a> Quantizing<'a> {
             self.source.read_range(&matrix.name, at, stored)?;
             for (stored, out) in stored.chunks_exact(stored_row).zip(out.chunks_exact_mut(row)) {
                 dequantize_row(matrix.stored, stored, &mut values)?;
-                quantize_row(self.format, &values, out)?;
+                quantize_row(matrix.format, &values, out)?;
             }
         }
         Ok(())
@@ -118,16 +129,16 @@ impl TensorSource for Quantizing<'_> {
     fn info(&self, name: &str) -> Result<TensorInfo, ModelError> {
         let info = self.source.info(name)?;
         let Some(matrix) = self.matrix(&info) else { return Ok(info) };
-        let row = self.format.row_bytes(matrix.cols)? as u64;
+        let row = matrix.format.row_bytes(matrix.cols)? as u64;
         let bytes = row.saturating_mul(matrix.rows as u64);
-        Ok(TensorInfo { format: self.format, bytes, ..info })
+        Ok(TensorInfo { format: matrix.format, bytes, ..info })
     }
 
     fn read_range(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<(), ModelError> {
         let Some(matrix) = self.matrix(&self.source.info(name)?) else {
             return self.source.read_range(name, offset, buffer);
         };
-        let row = self.format.row_bytes(matrix.cols)?;
+        let row = matrix.format.row_bytes(matrix.cols)?;
         let bytes = (row as u64).saturating_mul(matrix.rows as u64);
         place(name, 0, bytes, offset, buffer.len())?;
         // Inside the matrix, whose rows a `usize` counts.

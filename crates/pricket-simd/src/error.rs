@@ -89,7 +89,7 @@ pub enum SimdError {
         value: f32,
     },
     /// A format that numbers are not turned into.
-    #[error("nothing is quantised to {format} here; Q8_0 and Q4_0 are what there is")]
+    #[error("nothing is quantised to {format} here; Q8_0, Q5_0, Q4_0 and Q4_K are what there is")]
     QuantizerMissing {
         /// The format.
         format: Format,

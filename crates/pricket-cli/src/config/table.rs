@@ -190,8 +190,9 @@ pub(crate) const KV: Setting = Setting::new(
 
 pub(crate) const QUANTIZE: Setting = Setting::new(
     "model.quantize",
-    Kind::Choice(&["none", "q8_0", "q4_0"]),
-    "What weights that are floats become while they are loaded",
+    Kind::Choice(&["none", "q8_0", "q4_0", "q4_k"]),
+    "What weights that are floats become while they are loaded; q4_k loses less than q4_0 at the \
+     same size and takes longer to load",
 )
 .example("\"q8_0\"")
 .unset(Unset::Text("none"))
