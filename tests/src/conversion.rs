@@ -17,8 +17,7 @@ use crate::{Scratch, tiny_model};
 use gguf::Gguf;
 
 /// Names of the format for those of checkpoints, layers' parts first.
-const NAMES: [(&str, &str); 31] = [
-const NAMES: [(&str, &str); 21] = [
+const NAMES: &[(&str, &str)] = &[
     (".input_layernorm.", ".attn_norm."),
     (".self_attn.qkv_proj.", ".attn_qkv."),
     (".self_attn.q_proj.", ".attn_q."),
