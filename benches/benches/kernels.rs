@@ -1,5 +1,5 @@
-//! Matrix kernels of `pricket-simd` on one thread: a product with one token, weights out of the
-//! cache, and with 512 tokens, for the shapes of a small and a middling model.
+//! Matrix kernels of `pricket-simd` on one thread: products with one token, 8 and 32, weights out of
+//! the cache, and with 512 tokens, for the shapes of a small and a middling model.
 //!
 //! `cargo bench -p pricket-benches --bench kernels [-- FORMAT-OR-LEVEL ...]`
 #![allow(clippy::print_stdout, reason = "a bench reports to its reader")]
@@ -25,6 +25,9 @@ const FORMATS: [Format; 9] = [
 ];
 
 const PROMPT_TOKENS: usize = 512;
+
+/// As sequences side by side, and as a short prompt, have them.
+const FEW_TOKENS: [usize; 2] = [8, 32];
 
 /// Distinct weights that the matvec cycles through: more than a last-level cache.
 const COLD_BYTES: usize = 320 << 20;
@@ -64,16 +67,16 @@ fn least(mut work: impl FnMut() -> Result<(), SimdError>) -> Result<f64, SimdErr
     Ok(best)
 }
 
-/// Seconds per call of a matvec over cold weights: whole rounds over the copies are timed.
-fn matvec(kernels: &Kernels, copies: &[PackedMatrix]) -> Result<f64, SimdError> {
+/// Seconds per product with some tokens over cold weights: whole rounds over the copies are timed.
+fn cold(kernels: &Kernels, copies: &[PackedMatrix], tokens: usize) -> Result<f64, SimdError> {
     let Some(first) = copies.first() else { return Ok(0.0) };
     let cols = first.cols();
-    let x: Vec<f32> = noise(cols, 3).map(|b| f32::from(b) / 128.0 - 1.0).collect();
-    let mut act = Activations::with_capacity(1, cols);
-    let mut out = vec![0.0; first.rows()];
+    let x: Vec<f32> = noise(cols * tokens, 3).map(|b| f32::from(b) / 128.0 - 1.0).collect();
+    let mut act = Activations::with_capacity(tokens, cols);
+    let mut out = vec![0.0; first.rows() * tokens];
     let round = least(|| {
         for w in copies {
-            act.set(kernels, w.activation_kind(), &x, 1, cols)?;
+            act.set(kernels, w.activation_kind(), &x, tokens, cols)?;
             matmul(kernels, w, 0..w.groups(), &act, &mut out, w.rows())?;
             black_box(&out);
         }
@@ -103,9 +106,10 @@ fn main() -> Result<(), SimdError> {
         !of_this_kind || wanted.iter().any(|w| w.eq_ignore_ascii_case(name))
     };
     println!(
-        "| format | shape | level | matvec us | GB/s packed | GB/s file | 512 tokens ms | GOPS |"
+        "| format | shape | level | 1 token us | GB/s packed | GB/s file | 8 tokens us | GOPS \
+         | 32 tokens us | GOPS | 512 tokens ms | GOPS |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
     for format in FORMATS.into_iter().filter(|f| asked(f.name(), &FORMATS.map(Format::name))) {
         for (rows, cols) in SHAPES {
             if format.row_bytes(cols).is_err() {
@@ -123,18 +127,21 @@ fn main() -> Result<(), SimdError> {
                 if !asked(level.name(), &Level::ALL.map(Level::name)) {
                     continue;
                 }
-                let one = matvec(kernels, &copies)?;
-                let many = prompt(kernels, &copies[0])?;
-                let operations = 2.0 * (rows * cols * PROMPT_TOKENS) as f64;
+                let one = cold(kernels, &copies, 1)?;
                 let shape = format!("{rows}x{cols}");
-                println!(
-                    "| {format} | {shape} | {level} | {:.1} | {:.1} | {:.1} | {:.2} | {:.0} |",
+                print!(
+                    "| {format} | {shape} | {level} | {:.1} | {:.1} | {:.1} |",
                     one * 1e6,
                     copies[0].bytes() as f64 / one / 1e9,
                     bytes.len() as f64 / one / 1e9,
-                    many * 1e3,
-                    operations / many / 1e9,
                 );
+                let operations = |tokens: usize| 2.0 * (rows * cols * tokens) as f64 / 1e9;
+                for tokens in FEW_TOKENS {
+                    let few = cold(kernels, &copies, tokens)?;
+                    print!(" {:.1} | {:.0} |", few * 1e6, operations(tokens) / few);
+                }
+                let many = prompt(kernels, &copies[0])?;
+                println!(" {:.2} | {:.0} |", many * 1e3, operations(PROMPT_TOKENS) / many);
             }
         }
     }
