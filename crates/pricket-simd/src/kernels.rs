@@ -71,6 +71,12 @@ pub(crate) struct Table {
         fn(&AttentionTile<'_, f32>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
     pub(crate) attend_lines:
         fn(&AttentionTile<'_, KvLine>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
+    pub(crate) within_f16:
+        fn(&AttentionTile<'_, f16>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
+    pub(crate) within_f32:
+        fn(&AttentionTile<'_, f32>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
+    pub(crate) within_lines:
+        fn(&AttentionTile<'_, KvLine>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
     pub(crate) merge_attended: fn(&mut Attended<'_>, &Attended<'_>, usize),
 }
 

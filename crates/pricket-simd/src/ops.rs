@@ -19,7 +19,7 @@ pub use attention::{
 };
 pub(crate) use attention::{
     Chunk, Merged, Rows, Steps, attend_opened, attend_strip, each_chunk, merge, merge_rows,
-    open_lines, soften_row,
+    open_lines, soften_row, values_of_keys,
 };
 pub use rotation::RopePairing;
 

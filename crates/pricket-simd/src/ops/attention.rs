@@ -17,7 +17,7 @@ use std::ops::Range;
 pub(crate) use body::{Chunk, Rows, Steps, attend_strip};
 pub use elements::{KvElement, KvLine, kv_lines, write_key_lines, write_value_lines};
 pub(crate) use merge::{Merged, merge, merge_rows};
-pub(crate) use opening::{attend_opened, each_chunk, open_lines};
+pub(crate) use opening::{attend_opened, each_chunk, open_lines, values_of_keys};
 pub(crate) use scores::soften_row;
 
 use crate::ops::reductions::LANES;
@@ -129,14 +129,13 @@ impl<'a, K: KvElement> AttentionTile<'a, K> {
         Chunk { start, positions, keys, values }
     }
 
-    /// Checks every length against the shapes, for positions below `end`.
-    fn check(&self, end: usize, state: &Attended<'_>) -> Result<(), SimdError> {
+    /// Checks every length against the shapes, for positions below `end`, but for the values.
+    fn check(&self, end: usize, state: &Attended<'_>) -> Result<usize, SimdError> {
         let (rows, width) = (self.rows(), self.width.max(self.value_width));
         if rows == 0 || self.width == 0 || self.value_width == 0 || self.window == Some(0) {
             return Err(SimdError::Empty { what: "attention" });
         }
         elements::check_width(self.width, K::WIDTH_UNIT)?;
-        elements::check_width(self.value_width, K::WIDTH_UNIT)?;
         let overflow = || SimdError::SizeOverflow { rows: rows.max(end), cols: width };
         let queries = rows.checked_mul(self.width).ok_or_else(overflow)?;
         let sums = rows.checked_mul(self.value_width).ok_or_else(overflow)?;
@@ -145,10 +144,16 @@ impl<'a, K: KvElement> AttentionTile<'a, K> {
         SimdError::check_len("the peaks", rows, state.peaks.len())?;
         SimdError::check_len("the totals", rows, state.totals.len())?;
         let seen = end.min(self.visible.iter().copied().max().unwrap_or(0));
-        let [keys, values] = K::LENGTHS;
-        let keys = keys(self.width, seen).ok_or_else(overflow)?;
+        let keys = K::LENGTHS[0](self.width, seen).ok_or_else(overflow)?;
         SimdError::check_room("the keys", keys, self.keys.len())?;
-        let values = values(self.value_width, seen).ok_or_else(overflow)?;
+        Ok(seen)
+    }
+
+    /// Checks the values of the positions that are seen.
+    fn check_values(&self, seen: usize) -> Result<(), SimdError> {
+        elements::check_width(self.value_width, K::WIDTH_UNIT)?;
+        let overflow = || SimdError::SizeOverflow { rows: seen, cols: self.value_width };
+        let values = K::LENGTHS[1](self.value_width, seen).ok_or_else(overflow)?;
         SimdError::check_room("the values", values, self.values.len())
     }
 }
@@ -166,16 +171,32 @@ impl Kernels {
         space: &mut AttentionSpace,
         state: &mut Attended<'_>,
     ) -> Result<(), SimdError> {
-        tile.check(span.end, state)?;
-        if !span.start.is_multiple_of(ATTENTION_CHUNK) {
-            return Err(SimdError::ShapeUnsupported {
-                what: "the start of a span of positions",
-                found: span.start,
-                want: "a multiple of ATTENTION_CHUNK",
-            });
-        }
+        let seen = tile.check(span.end, state)?;
+        tile.check_values(seen)?;
+        check_start(&span)?;
         space.fit(tile.value_width);
         K::run(self, tile, span, space, state);
+        Ok(())
+    }
+
+    /// The same where a position's value is the first `value_width` numbers of its key, so that
+    /// nothing is kept twice (latent attention: DeepSeek-AI, 2024). `tile.values` counts for
+    /// nothing.
+    ///
+    /// Every chunk is opened to singles and its values are turned out of the keys' blocks, once for
+    /// up to 64 rows: it pays where many rows share the keys.
+    pub fn attend_within<K: KvElement>(
+        &self,
+        tile: &AttentionTile<'_, K>,
+        span: Range<usize>,
+        space: &mut AttentionSpace,
+        state: &mut Attended<'_>,
+    ) -> Result<(), SimdError> {
+        tile.check(span.end, state)?;
+        SimdError::check_room("a key", tile.value_width, tile.width)?;
+        check_start(&span)?;
+        space.fit(tile.value_width);
+        K::run_within(self, tile, span, space, state);
         Ok(())
     }
 
@@ -216,4 +237,16 @@ impl Kernels {
         }
         Ok(())
     }
+}
+
+/// Refuses a span of positions that begins within a chunk.
+fn check_start(span: &Range<usize>) -> Result<(), SimdError> {
+    if span.start.is_multiple_of(ATTENTION_CHUNK) {
+        return Ok(());
+    }
+    Err(SimdError::ShapeUnsupported {
+        what: "the start of a span of positions",
+        found: span.start,
+        want: "a multiple of ATTENTION_CHUNK",
+    })
 }

@@ -37,6 +37,9 @@ macro_rules! table {
                 attend_f16: wrappers::attend_f16,
                 attend_f32: wrappers::attend_f32,
                 attend_lines: wrappers::attend_lines,
+                within_f16: wrappers::within_f16,
+                within_f32: wrappers::within_f32,
+                within_lines: wrappers::within_lines,
                 merge_attended: wrappers::merge_attended,
             }
         }
@@ -52,7 +55,7 @@ macro_rules! table {
             use $crate::ops::{
                 Attended, AttentionSpace, AttentionTile, Chunk, KvLine, Merged, RopePairing, Rows,
                 Steps, attend_opened, attend_strip, each_chunk, gelu as units, merge, merge_rows,
-                open_lines, reductions, rotation, soften_row, transforms, weights,
+                open_lines, reductions, rotation, soften_row, transforms, values_of_keys, weights,
             };
 
             $crate::ops::bodies::wrappers! { [$($features)?]
@@ -157,6 +160,41 @@ macro_rules! table {
                 ) {
                     attend_opened(tile, &span, space, state, strip, |chunk, keys, values| {
                         open_lines(chunk, keys, values);
+                    });
+                }
+                fn within_f16(
+                    tile: &AttentionTile<'_, f16>,
+                    span: Range<usize>,
+                    space: &mut AttentionSpace,
+                    state: &mut Attended<'_>
+                ) {
+                    attend_opened(tile, &span, space, state, strip, |chunk, keys, values| {
+                        let opened = keys.get_mut(..chunk.keys().len()).unwrap_or_default();
+                        transforms::widen(chunk.keys(), opened, |bits| widen16(bits));
+                        values_of_keys(keys, values);
+                    });
+                }
+                fn within_f32(
+                    tile: &AttentionTile<'_, f32>,
+                    span: Range<usize>,
+                    space: &mut AttentionSpace,
+                    state: &mut Attended<'_>
+                ) {
+                    attend_opened(tile, &span, space, state, strip, |chunk, keys, values| {
+                        let opened = keys.get_mut(..chunk.keys().len()).unwrap_or_default();
+                        opened.copy_from_slice(chunk.keys());
+                        values_of_keys(keys, values);
+                    });
+                }
+                fn within_lines(
+                    tile: &AttentionTile<'_, KvLine>,
+                    span: Range<usize>,
+                    space: &mut AttentionSpace,
+                    state: &mut Attended<'_>
+                ) {
+                    attend_opened(tile, &span, space, state, strip, |chunk, keys, values| {
+                        open_lines(chunk, keys, (&mut [], 0));
+                        values_of_keys(keys, values);
                     });
                 }
                 #[inline(never)]

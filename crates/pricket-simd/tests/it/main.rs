@@ -12,6 +12,7 @@ mod allocations;
 mod attention;
 mod foreign;
 mod formats;
+mod latent;
 mod levels;
 mod logits;
 mod material;

@@ -42,6 +42,15 @@ pub(super) mod sealed {
             space: &mut AttentionSpace,
             state: &mut Attended<'_>,
         );
+
+        /// The same where the values are the first numbers of the keys.
+        fn run_within(
+            kernels: &Kernels,
+            tile: &AttentionTile<'_, Self>,
+            span: Range<usize>,
+            space: &mut AttentionSpace,
+            state: &mut Attended<'_>,
+        );
     }
 }
 
@@ -72,7 +81,7 @@ fn in_lines(width: usize, positions: usize) -> Option<usize> {
 }
 
 macro_rules! attending {
-    ($element:ty, $keys:ident, $values:ident, $unit:expr, $kernel:ident) => {
+    ($element:ty, $keys:ident, $values:ident, $unit:expr, $kernel:ident, $within:ident) => {
         impl sealed::Attending for $element {
             const LENGTHS: [fn(usize, usize) -> Option<usize>; 2] = [$keys, $values];
             const WIDTH_UNIT: usize = $unit;
@@ -86,13 +95,23 @@ macro_rules! attending {
             ) {
                 (kernels.table().$kernel)(tile, span, space, state);
             }
+
+            fn run_within(
+                kernels: &Kernels,
+                tile: &AttentionTile<'_, Self>,
+                span: Range<usize>,
+                space: &mut AttentionSpace,
+                state: &mut Attended<'_>,
+            ) {
+                (kernels.table().$within)(tile, span, space, state);
+            }
         }
     };
 }
 
-attending!(f32, in_blocks, in_rows, 1, attend_f32);
-attending!(f16, in_blocks, in_rows, 1, attend_f16);
-attending!(KvLine, in_lines, in_lines, VALUES_OF_BLOCK, attend_lines);
+attending!(f32, in_blocks, in_rows, 1, attend_f32, within_f32);
+attending!(f16, in_blocks, in_rows, 1, attend_f16, within_f16);
+attending!(KvLine, in_lines, in_lines, VALUES_OF_BLOCK, attend_lines, within_lines);
 
 /// How many lines one head's keys, or its values, take for so many positions.
 ///

@@ -102,6 +102,36 @@ pub(crate) fn open_lines(
     }
 }
 
+/// Takes the values, (positions, value width), out of keys in singles, of which they are the first
+/// numbers: blocks of (width, `KEY_BLOCK`).
+#[inline(always)]
+pub(crate) fn values_of_keys(keys: &[f32], (values, value_width): (&mut [f32], usize)) {
+    let positions = values.len() / value_width.max(1);
+    let width = keys.len() / positions.max(1);
+    let blocks = keys.chunks_exact((width * KEY_BLOCK).max(1));
+    for (block, rows) in blocks.zip(values.chunks_exact_mut(value_width * KEY_BLOCK)) {
+        let (lines, _) = block.as_chunks::<KEY_BLOCK>();
+        let squares = lines.get(..value_width).unwrap_or_default().chunks(LANES);
+        for (column, square) in squares.enumerate() {
+            let first = column * LANES;
+            if let Some(square) = square.first_chunk::<LANES>() {
+                for (position, row) in rows.chunks_exact_mut(value_width).enumerate() {
+                    let places = row.get_mut(first..).and_then(|row| row.first_chunk_mut());
+                    let Some(places): Option<&mut [f32; LANES]> = places else { continue };
+                    *places = std::array::from_fn(|d| square[d][position % KEY_BLOCK]);
+                }
+                continue;
+            }
+            for (position, row) in rows.chunks_exact_mut(value_width).enumerate() {
+                let places = row.get_mut(first..).unwrap_or_default();
+                for (place, line) in places.iter_mut().zip(square) {
+                    *place = line[position % KEY_BLOCK];
+                }
+            }
+        }
+    }
+}
+
 /// A block's scales, one for each position.
 #[inline(always)]
 fn scales_of(lines: &[KvLine]) -> [f32; KEY_BLOCK] {
