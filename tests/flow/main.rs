@@ -9,5 +9,6 @@
 
 mod answer;
 mod injection;
+mod kimi;
 mod real;
 mod template;

@@ -18,6 +18,7 @@
 //! see.
 
 mod message;
+mod call_id;
 mod request;
 mod sampling;
 
@@ -45,6 +46,7 @@ mod limits;
 
 pub use address::without_userinfo;
 pub use byte_size::{ByteSize, ByteSizeError};
+pub use call_id::{NumberedCallId, number_calls};
 pub use capability::{Capabilities, Capability};
 pub use chunk::{CompletionChunk, FinishReason, TokenLogprob};
 pub use correlation::CorrelationId;

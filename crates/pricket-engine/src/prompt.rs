@@ -1,6 +1,6 @@
 //! Text in: conversations and texts become token ids.
 
-use pricket_core::{CompletionRequest, Message, Prompt, SamplingParams, ToolSpec};
+use pricket_core::{CompletionRequest, Message, Prompt, SamplingParams, ToolSpec, number_calls};
 use pricket_models::{GenerationDefaults, GgufVocabulary, TextAssets, Vocabulary};
 use pricket_tokenizer::{
     ChatTemplate, Detokenizer, GgufVocab, Rendered, SkipSpecial, Special, TemplateInput, Tokenizer,
@@ -11,6 +11,14 @@ use crate::EngineError;
 
 /// The marks of `ChatML`, the first and the last of a message.
 const CHATML_MARKS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
+
+/// A mark that only Kimi's vocabularies have, and the two tokens that end its answers. Files name one
+/// or the other, and the models write either.
+const KIMI_MARK: &str = "<|im_middle|>";
+const KIMI_ENDS: [&str; 2] = ["[EOS]", "<|im_end|>"];
+
+/// The mark behind the id of a call of Kimi's.
+const KIMI_CALL_MARK: &str = "<|tool_call_argument_begin|>";
 
 /// Where a chat template comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +135,8 @@ impl TextPipeline {
     }
 
     /// Every token that ends an answer: the makers' list and the vocabulary's own, and, where
-    /// `ChatML` stands in for a template, the mark that ends a message.
+    /// `ChatML` stands in for a template, the mark that ends a message. Both ends of Kimi's
+    /// vocabularies, whichever the files name.
     pub fn end_ids(&self) -> Vec<u32> {
         let mut ids = self.defaults.eos_ids.clone();
         ids.extend(self.tokenizer.eos_id());
@@ -135,12 +144,16 @@ impl TextPipeline {
             let [_, end] = CHATML_MARKS;
             ids.extend(self.tokenizer.id_of(end));
         }
+        if self.tokenizer.id_of(KIMI_MARK).is_some() {
+            ids.extend(KIMI_ENDS.iter().filter_map(|end| self.tokenizer.id_of(end)));
+        }
         ids.sort_unstable();
         ids.dedup();
         ids
     }
 
-    /// A conversation as the model was trained to see it, up to where its answer begins.
+    /// A conversation as the model was trained to see it, up to where its answer begins. To a model
+    /// that knows calls by number ([`number_calls`]), every call has a number.
     ///
     /// # Errors
     /// [`EngineError::ChatTemplateMissing`], and what the template itself refuses.
@@ -151,6 +164,13 @@ impl TextPipeline {
         kwargs: &Map<String, Value>,
     ) -> Result<Rendered, EngineError> {
         let template = self.template().ok_or(EngineError::ChatTemplateMissing)?;
+        let calls = messages.iter().any(|message| !message.tool_calls.is_empty());
+        let numbered = (calls && self.tokenizer.id_of(KIMI_CALL_MARK).is_some()).then(|| {
+            let mut numbered = messages.to_vec();
+            number_calls(&mut numbered);
+            numbered
+        });
+        let messages = numbered.as_deref().unwrap_or(messages);
         let messages = Value::Array(messages.iter().map(message_for_template).collect());
         let tools = Value::Array(tools.iter().map(tool_for_template).collect());
         let has_tools = tools.as_array().is_some_and(|tools| !tools.is_empty());

@@ -9,6 +9,7 @@
 //! | [`tokenizer`] | text and token ids, chat templates |
 //! | [`models`] | files, weights, forward passes |
 //! | [`hub`] | names to files |
+//! | [`tools`] | what models write when they call tools |
 //! | [`engine`] | requests to streams of text |
 //!
 //! Who writes a tokenizer, a model or a provider depends on `pricket-core` and not on this crate.
@@ -20,6 +21,7 @@ pub use pricket_models as models;
 pub use pricket_simd as simd;
 pub use pricket_stream as stream;
 pub use pricket_tokenizer as tokenizer;
+pub use pricket_tools as tools;
 
 /// What most programs name.
 pub mod prelude {

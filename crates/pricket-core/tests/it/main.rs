@@ -8,6 +8,7 @@
 
 mod address;
 mod byte_size;
+mod call_id;
 mod capability;
 mod chunk;
 mod correlation;
