@@ -119,6 +119,12 @@ fn sequences_with_experts_side_by_side_give_the_bits_that_each_gives_alone() {
     give_the_same_bits("tiny-qwen2-moe");
 }
 
+/// All heads attend to one line of a token.
+#[test]
+fn sequences_with_latents_side_by_side_give_the_bits_that_each_gives_alone() {
+    give_the_same_bits("tiny-kimi-k2");
+}
+
 fn give_the_same_bits(name: &str) {
     let path = tiny_model(name);
     for kv in KV {

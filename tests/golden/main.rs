@@ -11,6 +11,7 @@
 
 mod company;
 mod files;
+mod kimi;
 mod real;
 mod residuals;
 mod routers;

@@ -5,6 +5,7 @@
 //! scores, where it is not that of a head's width, folded into the queries.
 
 mod gguf;
+mod latent;
 
 use std::io;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::{Scratch, tiny_model};
 use gguf::Gguf;
+pub use latent::LatentForm;
 
 /// Names of the format for those of checkpoints, layers' parts first.
 const NAMES: &[(&str, &str)] = &[
@@ -58,15 +60,30 @@ const NAMES: &[(&str, &str)] = &[
 /// # Errors
 /// The file system's; `InvalidData` where the checkpoint is not one of those that are known here.
 pub fn converted(name: &str) -> io::Result<(Scratch, PathBuf)> {
+    converted_as(name, LatentForm::Whole)
+}
+
+/// The same, what makes keys and values of latent attention in a form of two.
+///
+/// # Errors
+/// As [`converted`].
+pub fn converted_as(name: &str, form: LatentForm) -> io::Result<(Scratch, PathBuf)> {
     let folder = tiny_model(name);
     let config: Value = serde_json::from_slice(&std::fs::read(folder.join("config.json"))?)?;
     let weights = Safetensors::open(&folder).map_err(io::Error::other)?;
     let mut file = Gguf::default();
-    let source = Source { config: &config, weights: &weights };
+    let source = Source { config: &config, weights: &weights, form };
     source.write_keys(&mut file)?;
     for tensor in weights.tensors() {
+        if latent::is_behind(&config, &tensor.name) {
+            continue;
+        }
         let Some((before, (number, behind))) = expert(&tensor.name) else {
             let (values, shape) = source.tensor(&tensor.name)?;
+            if form == LatentForm::Apart && tensor.name.contains("kv_b_proj") {
+                latent::write_apart(&config, &source.name(&tensor.name), &values, &mut file)?;
+                continue;
+            }
             file.add(&source.name(&tensor.name), &shape, &values);
             continue;
         };
@@ -103,6 +120,7 @@ fn expert(name: &str) -> Option<(&str, (&str, &str))> {
 struct Source<'a> {
     config: &'a Value,
     weights: &'a Safetensors,
+    form: LatentForm,
 }
 
 impl Source<'_> {
@@ -112,6 +130,10 @@ impl Source<'_> {
 
     fn is_gemma(&self) -> bool {
         self.family().starts_with("gemma")
+    }
+
+    fn is_latent(family: &str) -> bool {
+        latent::FAMILIES.contains(&family)
     }
 
     fn number(&self, field: &str) -> io::Result<u32> {
@@ -133,6 +155,7 @@ impl Source<'_> {
             "qwen2_moe" => "qwen2moe",
             "qwen3_moe" => "qwen3moe",
             "gemma3_text" => "gemma3",
+            family if Self::is_latent(family) => "deepseek2",
             family => family,
         }
     }
@@ -143,7 +166,7 @@ impl Source<'_> {
             // It stands behind attention here, and elsewhere before what follows.
             name = name.replace(".post_attention_layernorm.", ".post_attention_norm.");
         }
-        for (from, to) in NAMES {
+        for (from, to) in latent::NAMES.iter().chain(NAMES) {
             name = name.replace(from, to);
         }
         name
@@ -192,11 +215,13 @@ impl Source<'_> {
             ("block_count", "num_hidden_layers"),
             ("feed_forward_length", "intermediate_size"),
             ("attention.head_count", "num_attention_heads"),
-            ("attention.head_count_kv", "num_key_value_heads"),
             ("context_length", "max_position_embeddings"),
         ] {
             file.number(&key(name), self.number(field)?);
         }
+        let is_apart = prefix == "deepseek2" && self.form == LatentForm::Apart;
+        let kv_heads = if is_apart { 1 } else { self.number("num_key_value_heads")? };
+        file.number(&key("attention.head_count_kv"), kv_heads);
         for (name, fields) in [
             ("expert_count", ["num_experts", "num_local_experts"]),
             ("expert_used_count", ["num_experts_per_tok"; 2]),
@@ -207,8 +232,12 @@ impl Source<'_> {
                 file.number(&key(name), number as u32);
             }
         }
-        file.number(&key("attention.key_length"), self.head_dim()?);
-        file.number(&key("attention.value_length"), self.head_dim()?);
+        if prefix == "deepseek2" {
+            latent::write_keys(config, self.form, file)?;
+        } else {
+            file.number(&key("attention.key_length"), self.head_dim()?);
+            file.number(&key("attention.value_length"), self.head_dim()?);
+        }
         file.float(&key("attention.layer_norm_rms_epsilon"), float("rms_norm_eps").unwrap_or(0.0));
         file.float(&key("rope.freq_base"), float("rope_theta").unwrap_or(10_000.0));
         if let Some(part) = float("partial_rotary_factor") {

@@ -5,12 +5,14 @@
 
 mod conversion;
 mod fixture;
+mod nesting;
 mod pass;
 mod reference;
 mod truncation;
 
-pub use conversion::converted;
+pub use conversion::{LatentForm, converted, converted_as};
 pub use fixture::{Scratch, fixtures, real_model, tiny_model};
+pub use nesting::nested;
 pub use pass::{Pass, Pieces, most_likely};
 pub use reference::{
     Case, Choices, Greedy, RealCase, RealReference, Reference, largest_difference,

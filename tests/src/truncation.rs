@@ -113,13 +113,13 @@ fn cut(name: &str, layers: usize, instead: &dyn Fn(&str) -> Instead) -> io::Resu
 
 /// A safetensors file on its way.
 #[derive(Default)]
-struct File {
+pub(crate) struct File {
     header: Map<String, Value>,
     data: Vec<u8>,
 }
 
 impl File {
-    fn add(&mut self, name: &str, dtype: &Value, shape: &Value, bytes: &[u8]) {
+    pub(crate) fn add(&mut self, name: &str, dtype: &Value, shape: &Value, bytes: &[u8]) {
         let start = self.data.len();
         self.data.extend_from_slice(bytes);
         let offsets = [start, self.data.len()];
@@ -127,12 +127,12 @@ impl File {
         self.header.insert(name.to_owned(), told);
     }
 
-    fn add_floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
+    pub(crate) fn add_floats(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.add(name, &json!("F32"), &json!(shape), &bytes);
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
         let header = Value::Object(self.header.clone()).to_string();
         let len = (header.len() as u64).to_le_bytes();
         std::fs::write(path, [&len[..], header.as_bytes(), &self.data].concat())

@@ -1,5 +1,5 @@
-//! The ids that Kimi's models know calls by: `functions.NAME:INDEX`, where the index counts the calls
-//! of a whole conversation from zero.
+//! The ids that Kimi's models know calls by: `functions.NAME:INDEX`, where the index counts the
+//! calls of a whole conversation from zero.
 //!
 //! Such a model reads the ids of its history and writes the next one. Where they look otherwise,
 //! because another provider made them, it begins to imitate them, and a call whose id does not name

@@ -12,8 +12,8 @@ use crate::EngineError;
 /// The marks of `ChatML`, the first and the last of a message.
 const CHATML_MARKS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
 
-/// A mark that only Kimi's vocabularies have, and the two tokens that end its answers. Files name one
-/// or the other, and the models write either.
+/// A mark that only Kimi's vocabularies have, and the two tokens that end its answers. Files name
+/// one or the other, and the models write either.
 const KIMI_MARK: &str = "<|im_middle|>";
 const KIMI_ENDS: [&str; 2] = ["[EOS]", "<|im_end|>"];
 

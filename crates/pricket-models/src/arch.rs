@@ -1,6 +1,7 @@
 //! Architectures: each a mapping from a config or from metadata to a blueprint.
 
 mod base;
+mod deepseek;
 mod experts;
 mod gemma2;
 mod gemma3;
@@ -45,6 +46,10 @@ const KNOWN: &[Architecture] = &[
     qwen2_moe::ARCHITECTURE,
     mixtral::ARCHITECTURE,
     glm4::ARCHITECTURE,
+    deepseek::V2,
+    deepseek::V3,
+    deepseek::KIMI_K2,
+    deepseek::KIMI_K25,
 ];
 
 /// Whether a GGUF file of this architecture runs.

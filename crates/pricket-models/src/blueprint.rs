@@ -7,7 +7,7 @@ mod names;
 mod rope;
 
 pub(crate) use experts::{ExpertsPlan, GroupsPlan, Scoring};
-pub(crate) use layer::{AttentionPlan, Bias, FfnPlan, LayerPlan};
+pub(crate) use layer::{AttentionPlan, Bias, FfnPlan, LatentPlan, LayerPlan};
 pub(crate) use names::{GATED, GGUF_NAMES, HF_NAMES, LayerPart, SHARED, TensorNames};
 pub(crate) use rope::{LongRope, RopePlan};
 
@@ -43,6 +43,8 @@ pub(crate) struct Blueprint {
     pub(crate) names: TensorNames,
     /// Whether the embedding serves as output projection; `None` leaves it to what the file holds.
     pub(crate) tied: Option<bool>,
+    /// How the names of tensors begin that the files have and a decoder of text does not use.
+    pub(crate) skipped: Vec<String>,
 }
 
 impl Blueprint {
@@ -53,20 +55,17 @@ impl Blueprint {
 
     /// Numbers that a token leaves in the cache, of all layers together.
     pub(crate) fn cached(&self) -> u64 {
-        self.layers.iter().map(|layer| 2 * layer.attention.kv_width() as u64).sum()
+        let of_layer = |plan: &AttentionPlan| plan.keys_width() + plan.values_width();
+        self.layers.iter().map(|layer| of_layer(&layer.attention) as u64).sum()
     }
 
     /// The matrices of a layer, in the order in which fused tensors hold them.
     pub(crate) fn matrices(&self, layer: &LayerPlan) -> Vec<MatrixPlan> {
         let (attention, ffn) = (&layer.attention, &layer.ffn);
         let matrix = |part, rows, cols, bias| MatrixPlan { part, rows, cols, bias };
-        let (q, kv) = (attention.query_width(), attention.kv_width());
-        let mut matrices = vec![
-            matrix(LayerPart::Query, q, self.hidden, attention.bias),
-            matrix(LayerPart::Key, kv, self.hidden, attention.bias),
-            matrix(LayerPart::Value, kv, self.hidden, attention.bias),
-            matrix(LayerPart::Output, self.hidden, q, attention.output_bias),
-        ];
+        let mut matrices = self.projections(attention);
+        let given = attention.given_width();
+        matrices.push(matrix(LayerPart::Output, self.hidden, given, attention.output_bias));
         let mut gated = |[gate, up, down]: [LayerPart; 3], width| {
             matrices.push(matrix(gate, width, self.hidden, ffn.bias));
             matrices.push(matrix(up, width, self.hidden, ffn.bias));
@@ -99,6 +98,32 @@ impl Blueprint {
         vectors
     }
 
+    /// The matrices of attention before its output.
+    fn projections(&self, attention: &AttentionPlan) -> Vec<MatrixPlan> {
+        let matrix = |part, rows, cols, bias| MatrixPlan { part, rows, cols, bias };
+        let (heads, queries) = (attention.heads, attention.query_width());
+        let Some(latent) = attention.latent else {
+            let width = attention.keys_width();
+            return vec![
+                matrix(LayerPart::Query, queries, self.hidden, attention.bias),
+                matrix(LayerPart::Key, width, self.hidden, attention.bias),
+                matrix(LayerPart::Value, width, self.hidden, attention.bias),
+            ];
+        };
+        let (keys, values) = (heads * latent.key_rows(), heads * latent.value_rows());
+        let from = latent.query_rank.unwrap_or(self.hidden);
+        let down = latent
+            .query_rank
+            .map(|rank| matrix(LayerPart::QueryDown, rank, self.hidden, attention.bias));
+        let others = [
+            matrix(LayerPart::Query, queries, from, Bias::Absent),
+            matrix(LayerPart::Line, latent.line(), self.hidden, attention.bias),
+            matrix(LayerPart::HeadKeys, keys, latent.plain, Bias::Absent),
+            matrix(LayerPart::HeadValues, values, latent.rank, Bias::Absent),
+        ];
+        down.into_iter().chain(others).collect()
+    }
+
     /// The norms of a layer, each with its length.
     pub(crate) fn norms(&self, layer: &LayerPlan) -> Vec<(LayerPart, usize)> {
         let mut norms =
@@ -110,6 +135,10 @@ impl Blueprint {
         if layer.attention.head_norms {
             let width = layer.attention.head_dim;
             norms.extend([(LayerPart::QueryNorm, width), (LayerPart::KeyNorm, width)]);
+        }
+        if let Some(latent) = layer.attention.latent {
+            norms.extend(latent.query_rank.map(|rank| (LayerPart::QueryNorm, rank)));
+            norms.push((LayerPart::KeyNorm, latent.rank));
         }
         norms
     }

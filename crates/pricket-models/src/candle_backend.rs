@@ -73,6 +73,12 @@ impl CandleDecoder {
         mut spec: ModelSpec,
         floats: bool,
     ) -> Result<Self, ModelError> {
+        if blueprint.layers.iter().any(|layer| layer.attention.latent.is_some()) {
+            return Err(ModelError::Unsupported {
+                what: format!("candle for {}", blueprint.architecture),
+                why: "its attention is latent, which our own backend runs".to_owned(),
+            });
+        }
         let Parts { embedding, head, layers } = Parts::of(source, &blueprint)?
             .try_map(|stored| Projection::load(source, &stored, floats))?;
         let head = head.unwrap_or_else(|| embedding.clone()).weight;

@@ -117,8 +117,19 @@ impl HfConfig {
     /// [`ModelError::Unsupported`] what such a config may have and this build does not run: another
     /// activation or kind of layer, a way of stretching positions, quantised weights.
     pub fn from_json(path: &Path, json: &[u8]) -> Result<Self, ModelError> {
-        let raw: RawDecoder = raw::parse(path, json)?;
+        let mut raw: RawDecoder = raw::parse(path, json)?;
         let fields = Fields::new(path);
+        let mut own = json.to_vec();
+        if let Some(text) = raw.text_config.take().filter(|_| raw.hidden_size.is_none()) {
+            // What sees pictures has the decoder's config within its own.
+            own = text.to_string().into_bytes();
+            let outer = std::mem::replace(&mut raw, raw::parse(path, &own)?);
+            raw.model_type = outer.model_type.or(raw.model_type);
+            raw.architectures = outer.architectures.or(raw.architectures);
+            raw.quantization_config = outer.quantization_config.or(raw.quantization_config);
+            raw.eos_token_id = raw.eos_token_id.or(outer.eos_token_id);
+            raw.bos_token_id = raw.bos_token_id.or(outer.bos_token_id);
+        }
         let model_type = raw.model_type.clone();
         let model_type = model_type.ok_or_else(|| fields.wrong("`model_type` is missing"))?;
         refuse_quantized(&raw)?;
@@ -172,7 +183,7 @@ impl HfConfig {
             attention_bias: raw.attention_bias.unwrap_or(false),
             mlp_bias: raw.mlp_bias.unwrap_or(false),
             activation: activation(raw.hidden_activation.as_ref().or(raw.hidden_act.as_ref()))?,
-            source: Source { path: path.to_owned(), json: json.to_vec() },
+            source: Source { path: path.to_owned(), json: own },
             architectures: raw.architectures.unwrap_or_default(),
         })
     }
@@ -188,18 +199,34 @@ impl HfConfig {
         raw::parse(&self.source.path, &self.source.json)
     }
 
+    /// A size that only one family's config has, from 1 to `max`.
+    pub(crate) fn size(
+        &self,
+        name: &str,
+        given: Option<u64>,
+        max: u64,
+    ) -> Result<usize, ModelError> {
+        Fields::new(&self.source.path).required(name, given, max)
+    }
+
     /// The error of a value that a family's mapping refuses.
     pub(crate) fn wrong(&self, why: impl Into<String>) -> ModelError {
         Fields::new(&self.source.path).wrong(why)
     }
 }
 
+/// Passes what the tensors themselves tell how to read, each by its name and shape.
 fn refuse_quantized(raw: &RawDecoder) -> Result<(), ModelError> {
     let Some(quantization) = &raw.quantization_config else { return Ok(()) };
     let method = quantization.quant_method.as_deref().unwrap_or("unknown");
+    if ["fp8", "compressed-tensors"].contains(&method) {
+        return Ok(());
+    }
     Err(ModelError::Unsupported {
         what: format!("a checkpoint quantised by `{}`", label(method)),
-        why: "use one in F32, F16 or BF16, or a GGUF file".to_owned(),
+        why: "use one in F32, F16 or BF16, in fp8 with blocks of 128, in int4 as \
+              compressed-tensors packs it, or a GGUF file"
+            .to_owned(),
     })
 }
 

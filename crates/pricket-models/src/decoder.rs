@@ -15,6 +15,7 @@ mod ffn;
 mod forward;
 mod heads;
 mod kv;
+mod latent;
 mod loading;
 mod need;
 mod places;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::decoder::{Need, Parts};
 use crate::files::{Found, gguf_of};
 use crate::inventory::Inventory;
+use crate::latent_heads::LatentHeads;
 use crate::{KvFormat, ModelError};
 
 /// The kinds of model files.
@@ -143,14 +144,17 @@ pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         // What refuses to open is told all the same, only not what it lacks.
         let found = Found::at(path).and_then(|found| Ok((found.blueprint()?, found)));
         if let Ok((blueprint, found)) = found {
-            let Inventory { missing, unused } = Inventory::of(&blueprint, found.source());
+            let heads = LatentHeads::over(found.source(), &blueprint);
+            let source = heads.as_ref().map_or(found.source(), |heads| heads as _);
+            let Inventory { missing, unused } = Inventory::of(&blueprint, source);
             (inspection.missing_tensors, inspection.unused_tensors) = (missing, unused);
-            let need = Parts::of(found.source(), &blueprint).and_then(|stored| {
+            let need = Parts::of(source, &blueprint).and_then(|stored| {
                 Need::of(&blueprint, &stored, KvFormat::Auto, default_threads())
             });
             if let Ok(need) = need {
                 inspection.packed_bytes = Some(need.weights);
                 inspection.buffer_bytes = Some(need.buffers);
+                inspection.kv_bytes_per_token = Some(need.per_token);
             }
         }
     }
@@ -214,15 +218,21 @@ fn total(types: &[TensorTypeCount], of: fn(&TensorTypeCount) -> u64) -> u64 {
     types.iter().fold(0, |sum, entry| sum.saturating_add(of(entry)))
 }
 
-/// Bytes of a token's keys and values: one of each for every layer and head. `of_floats` tells
-/// whether the weights beside them are floats.
-fn kv_bytes_per_token(
-    layers: Option<u64>,
+/// Numbers that a token leaves in a layer: a key and a value of every head; or, where attention is
+/// latent, the latent, and the key that tells the position.
+fn cached_numbers(
     kv_heads: Option<u64>,
     head_dim: Option<u64>,
-    of_floats: bool,
+    latent: Option<(u64, Option<u64>)>,
 ) -> Option<u64> {
-    const KEY_AND_VALUE: u64 = 2;
-    let values = layers?.checked_mul(kv_heads?)?.checked_mul(head_dim?)?;
-    Some(KvFormat::Auto.resolved(of_floats).bytes(values.checked_mul(KEY_AND_VALUE)?))
+    match latent {
+        Some((rank, turned)) => rank.checked_add(turned?),
+        None => kv_heads?.checked_mul(head_dim?)?.checked_mul(2),
+    }
+}
+
+/// Bytes that a token occupies in the cache. `of_floats` tells whether the weights beside it are
+/// floats.
+fn kv_bytes_per_token(layers: Option<u64>, numbers: Option<u64>, of_floats: bool) -> Option<u64> {
+    Some(KvFormat::Auto.resolved(of_floats).bytes(layers?.checked_mul(numbers?)?))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::blueprint::{Bias, Blueprint};
+use crate::blueprint::{Bias, Blueprint, LayerPart};
 use crate::tensor_source::label;
 use crate::{ModelError, TensorSource};
 
@@ -44,7 +44,12 @@ impl Inventory {
                 required.insert(names.layer(index, part, "weight"));
             }
             for matrix in b.matrices(layer) {
-                required.insert(names.layer(index, matrix.part, "weight"));
+                let name = names.layer(index, matrix.part, "weight");
+                let of_heads = [LayerPart::HeadKeys, LayerPart::HeadValues].contains(&matrix.part);
+                // What is shown of one tensor is missing where that is.
+                let both = (of_heads && !source.has(&name))
+                    .then(|| names.layer(index, LayerPart::HeadBoth, "weight"));
+                required.insert(both.unwrap_or(name));
                 let bias = names.layer(index, matrix.part, "bias");
                 match matrix.bias {
                     Bias::Absent => false,
@@ -55,7 +60,8 @@ impl Inventory {
         }
         let is_known = |name: &str| {
             let derived = DERIVED.iter().any(|end| name.ends_with(end));
-            derived || required.contains(name) || optional.contains(name)
+            let skipped = b.skipped.iter().any(|start| name.starts_with(start.as_str()));
+            derived || skipped || required.contains(name) || optional.contains(name)
         };
         Self {
             missing: required.iter().filter(|name| !source.has(name)).cloned().collect(),

@@ -33,6 +33,7 @@ mod gguf;
 mod inspect;
 mod inventory;
 mod kv_cache;
+mod latent_heads;
 mod limits;
 mod memory;
 mod open;

@@ -8,6 +8,7 @@ use pricket_simd::{ActKind, Kernels, Level, default_threads};
 use crate::blueprint::Blueprint;
 use crate::decoder::{Decoder, DecoderWeights, KvFormat, Need, Parts, load_weights};
 use crate::inventory::Inventory;
+use crate::latent_heads::LatentHeads;
 use crate::memory::available_memory;
 use crate::quantizing::{Quantization, Quantizing};
 use crate::{CausalLm, ModelError, ModelFiles, ModelSpec, TensorSource, TextAssets};
@@ -103,6 +104,8 @@ impl ModelFiles {
     ) -> Result<Box<dyn CausalLm>, ModelError> {
         let blueprint = self.found.blueprint()?;
         let stored = self.found.source();
+        let heads = LatentHeads::over(stored, &blueprint);
+        let stored = heads.as_ref().map_or(stored, |heads| heads as _);
         let quantizing = Quantizing::over(stored, options.quantize);
         let source = quantizing.as_ref().map_or(stored, |quantizing| quantizing as _);
         Inventory::of(&blueprint, source).check()?;
@@ -167,7 +170,7 @@ fn decoder(
     let floats = weights
         .layers
         .first()
-        .is_none_or(|l| l.attention.query.weight.activation_kind() == ActKind::F32);
+        .is_none_or(|l| l.attention.query().weight.activation_kind() == ActKind::F32);
     let kv = kv.resolved(floats);
     let b = &weights.blueprint;
     spec.parameters = weights.parameters();

@@ -9,8 +9,8 @@
 //! Answers depart from that, and are read all the same: without the section around the calls, with
 //! text before or behind it, with spaces and lines about an id, without the space `functions.` or
 //! without a number, with no end behind the last call. What is no call, because its id names no
-//! tool or its arguments are no JSON object, is text, marks and all: nothing that the model wrote is
-//! lost but a section's own marks and the spaces in it.
+//! tool or its arguments are no JSON object, is text, marks and all: nothing that the model wrote
+//! is lost but a section's own marks and the spaces in it.
 
 mod id;
 

@@ -23,6 +23,10 @@ impl Gguf {
         self.entry(key, 4, &value.to_le_bytes());
     }
 
+    pub(super) fn flag(&mut self, key: &str, value: bool) {
+        self.entry(key, 7, &[u8::from(value)]);
+    }
+
     pub(super) fn float(&mut self, key: &str, value: f32) {
         self.entry(key, 6, &value.to_le_bytes());
     }

@@ -1,11 +1,11 @@
 //! What all decoders share: the form of the first Llama, every layer alike. A mapping starts from
 //! it and says what is different.
 
-use pricket_simd::RopePairing;
+use pricket_simd::{GROUP_ROWS, RopePairing};
 
 use super::keys::Keys;
 use crate::blueprint::{
-    AttentionPlan, Bias, Blueprint, FfnPlan, GGUF_NAMES, HF_NAMES, LayerPlan, RopePlan,
+    AttentionPlan, Bias, Blueprint, FfnPlan, GGUF_NAMES, HF_NAMES, LatentPlan, LayerPlan, RopePlan,
 };
 use crate::gguf::GgufFile;
 use crate::limits::{CONTEXT_MAX, EXPERTS_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX};
@@ -45,19 +45,15 @@ pub(super) fn from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
         layers: vec![layer; config.num_hidden_layers],
         names: HF_NAMES,
         tied: Some(config.tie_word_embeddings),
+        skipped: Vec::new(),
     })
 }
 
 /// Reads the keys that decoders share: no biases, no windows, halves of a head for pairs.
 pub(super) fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
+    let blueprint = with_any_values(file)?;
     let keys = Keys::of(file)?;
-    let hidden = keys.number("embedding_length", WIDTH_MAX)?;
-    let heads = keys.number("attention.head_count", HEADS_MAX)?;
-    let kv_heads = keys.optional("attention.head_count_kv", HEADS_MAX)?.unwrap_or(heads);
-    let head_dim = match keys.optional("attention.key_length", WIDTH_MAX)? {
-        Some(length) => length,
-        None => hidden / heads,
-    };
+    let head_dim = blueprint.widest(|layer| layer.attention.head_dim);
     if let Some(found) = keys.find::<u64>("attention.value_length")?
         && found != head_dim as u64
     {
@@ -66,6 +62,19 @@ pub(super) fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
             why: format!("only the width of a key, {head_dim}, is"),
         });
     }
+    Ok(blueprint)
+}
+
+/// The same, whatever the width of values is.
+pub(super) fn with_any_values(file: &GgufFile) -> Result<Blueprint, ModelError> {
+    let keys = Keys::of(file)?;
+    let hidden = keys.number("embedding_length", WIDTH_MAX)?;
+    let heads = keys.number("attention.head_count", HEADS_MAX)?;
+    let kv_heads = keys.optional("attention.head_count_kv", HEADS_MAX)?.unwrap_or(heads);
+    let head_dim = match keys.optional("attention.key_length", WIDTH_MAX)? {
+        Some(length) => length,
+        None => hidden / heads,
+    };
     let vocab = match keys.optional("vocab_size", VOCABULARY_MAX)? {
         Some(size) => size,
         None => rows(file, GGUF_NAMES.embedding)?,
@@ -95,6 +104,7 @@ pub(super) fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
         layers: vec![layer; keys.number("block_count", LAYERS_MAX)?],
         names: GGUF_NAMES,
         tied: None,
+        skipped: Vec::new(),
     })
 }
 
@@ -103,6 +113,7 @@ fn attention(heads: usize, kv_heads: usize, head_dim: usize) -> AttentionPlan {
         heads,
         kv_heads,
         head_dim,
+        latent: None,
         scale: 1.0 / (head_dim as f32).sqrt(),
         window: None,
         cap: None,
@@ -246,6 +257,20 @@ fn wrong_heads(a: &AttentionPlan) -> Option<String> {
         Some(format!("heads of width {} have no pairs to rotate", a.head_dim))
     } else if a.heads.checked_mul(a.head_dim).is_none_or(|width| width as u64 > WIDTH_MAX) {
         Some(format!("{} heads of width {} are wider than {WIDTH_MAX}", a.heads, a.head_dim))
+    } else {
+        a.latent.and_then(|latent| wrong_latent(a.heads, latent))
+    }
+}
+
+fn wrong_latent(heads: usize, latent: LatentPlan) -> Option<String> {
+    let LatentPlan { plain, turned, value, .. } = latent;
+    // Each of them is at most `WIDTH_MAX`.
+    let widest = latent.line() + plain + value + GROUP_ROWS;
+    if !turned.is_multiple_of(2) {
+        Some(format!("{turned} values of a head have no pairs to rotate"))
+    } else if widest.checked_mul(heads).is_none_or(|of| of as u64 > WIDTH_MAX) {
+        let line = latent.line();
+        Some(format!("{heads} heads of width {line} in the latent are wider than {WIDTH_MAX}"))
     } else {
         None
     }

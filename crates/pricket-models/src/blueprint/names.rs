@@ -7,7 +7,19 @@ pub(crate) enum LayerPart {
     Query,
     Key,
     Value,
+    /// Down to the latent that queries come from.
+    QueryDown,
+    /// What is cached of a token in latent attention, before it is normalised and turned.
+    Line,
+    /// Of each head, what takes queries into the latent's space: (heads * rank, plain).
+    HeadKeys,
+    /// Of each head, what takes values out of the latent: (heads * value, rank).
+    HeadValues,
+    /// Both in one tensor: head after head, its keys' rows and then its values'.
+    HeadBoth,
+    /// The norm of each head of queries, or of the latent that they come from.
     QueryNorm,
+    /// The same of keys.
     KeyNorm,
     Output,
     AttentionPostNorm,

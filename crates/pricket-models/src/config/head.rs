@@ -23,8 +23,10 @@ pub(crate) struct ConfigHead {
     pub(crate) head_dim: Option<u64>,
     pub(crate) vocab_size: Option<u64>,
     pub(crate) max_position_embeddings: Option<u64>,
-    /// Present where attention caches a latent (`DeepSeek`), whose size the heads do not tell.
+    /// Present where attention is latent (`DeepSeek`): what is cached is then not what the heads
+    /// tell.
     pub(crate) kv_lora_rank: Option<u64>,
+    pub(crate) qk_rope_head_dim: Option<u64>,
     text_config: Option<Box<ConfigHead>>,
 }
 

@@ -38,6 +38,7 @@ pub(super) struct RawDecoder {
     pub(super) hidden_act: Option<String>,
     pub(super) hidden_activation: Option<String>,
     pub(super) quantization_config: Option<RawQuantization>,
+    pub(super) text_config: Option<serde_json::Value>,
 }
 
 /// `rope_scaling` of the older layout and `rope_parameters` of the newer one.

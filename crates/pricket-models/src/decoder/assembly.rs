@@ -7,8 +7,8 @@ use pricket_simd::{Format, Kernels, PackedMatrix, dequantize_row};
 
 use super::plan::{Parts, Stored};
 use super::weights::{
-    AttentionWeights, DecoderWeights, ExpertsWeights, FfnWeights, GatedWeights, LayerWeights,
-    Linear,
+    AttentionWeights, DecoderWeights, ExpertsWeights, FfnWeights, GatedWeights, GroupedWeights,
+    LatentWeights, LayerWeights, Linear, Projections,
 };
 use crate::blueprint::{Blueprint, GATED, LayerPart, LayerPlan, SHARED};
 use crate::{ModelError, TensorSource};
@@ -68,19 +68,29 @@ impl Norms<'_> {
         let missing =
             |part| ModelError::TensorMissing { tensor: names.layer(index, part, "weight") };
         let mut matrix = |part| matrices.remove(&part).ok_or_else(|| missing(part));
-        let attention = AttentionWeights {
-            query: matrix(LayerPart::Query)?,
-            key: matrix(LayerPart::Key)?,
-            value: matrix(LayerPart::Value)?,
-            output: matrix(LayerPart::Output)?,
-            head_norms: match (
-                norms.remove(&LayerPart::QueryNorm),
-                norms.remove(&LayerPart::KeyNorm),
-            ) {
-                (Some(query), Some(key)) => Some([query, key]),
-                _ => None,
-            },
+        let (query, query_norm) = (matrix(LayerPart::Query)?, norms.remove(&LayerPart::QueryNorm));
+        let key_norm = norms.remove(&LayerPart::KeyNorm);
+        let projections = if plan.attention.latent.is_some() {
+            Projections::Latent(LatentWeights {
+                down: match query_norm {
+                    Some(norm) => Some((matrix(LayerPart::QueryDown)?, norm)),
+                    None => None,
+                },
+                query,
+                line: matrix(LayerPart::Line)?,
+                norm: key_norm.ok_or_else(|| missing(LayerPart::KeyNorm))?,
+                keys: matrix(LayerPart::HeadKeys)?,
+                values: matrix(LayerPart::HeadValues)?,
+            })
+        } else {
+            Projections::Grouped(GroupedWeights {
+                query,
+                key: matrix(LayerPart::Key)?,
+                value: matrix(LayerPart::Value)?,
+                head_norms: query_norm.zip(key_norm).map(|(query, key)| [query, key]),
+            })
         };
+        let attention = AttentionWeights { projections, output: matrix(LayerPart::Output)? };
         let ffn = self.ffn(index, plan, &mut matrix)?;
         let mut norm = |part| norms.remove(&part).ok_or_else(|| missing(part));
         Ok(LayerWeights {

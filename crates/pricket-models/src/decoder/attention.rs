@@ -23,7 +23,7 @@ const TILE_ROWS_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct HeadSpace {
     space: AttentionSpace,
-    /// (rows, head dim)
+    /// (rows, key width)
     queries: Vec<f32>,
     visible: Vec<usize>,
     state: RowStates,
@@ -32,7 +32,7 @@ pub(crate) struct HeadSpace {
 /// What rows have attended to so far.
 #[derive(Debug)]
 struct RowStates {
-    /// (rows, head dim)
+    /// (rows, value width)
     sums: Vec<f32>,
     peaks: Vec<f32>,
     totals: Vec<f32>,
@@ -66,24 +66,26 @@ impl HeadSpace {
         // A token's rows attend together, however many they are.
         let group = b.widest(|layer| layer.attention.group());
         let rows = TILE_ROWS_MAX.max(PIECE_ROWS_MAX).max(group);
-        let width = b.widest(|layer| layer.attention.head_dim);
+        let width = b.widest(|layer| layer.attention.key_width());
+        let value_width = b.widest(|layer| layer.attention.value_width());
         Self {
-            space: AttentionSpace::with_widths(width, width),
+            space: AttentionSpace::with_widths(width, value_width),
             queries: Vec::with_capacity(rows * width),
             visible: Vec::with_capacity(rows),
-            state: RowStates::with_capacity(rows, width),
+            state: RowStates::with_capacity(rows, value_width),
         }
     }
 
-    /// Gathers the rows of a key-value head: of each token, the query heads that share it.
-    /// Grouped-query attention (Ainslie et al. 2023): consecutive query heads share one.
-    fn gather(&mut self, plan: &AttentionPlan, kv_head: usize, places: &[Place], qkv: &[f32]) {
+    /// Gathers the rows of a group: of each token, the query heads that attend together.
+    /// Grouped-query attention (Ainslie et al. 2023): consecutive query heads share a key-value
+    /// head. `rows` is (tokens, meeting width).
+    fn gather(&mut self, plan: &AttentionPlan, index: usize, places: &[Place], rows: &[f32]) {
         let group = plan.group();
-        let width = group * plan.head_dim;
+        let width = group * plan.key_width();
         self.queries.clear();
         self.visible.clear();
-        for (place, row) in places.iter().zip(qkv.chunks_exact(plan.qkv_width())) {
-            let heads = row.get(kv_head * width..(kv_head + 1) * width).unwrap_or(&[]);
+        for (place, row) in places.iter().zip(rows.chunks_exact(plan.meeting_width())) {
+            let heads = row.get(index * width..(index + 1) * width).unwrap_or(&[]);
             self.queries.extend_from_slice(heads);
             self.visible.extend(std::iter::repeat_n(place.position + 1, group));
         }
@@ -97,13 +99,13 @@ impl HeadSpace {
         head: (HeadView<'_>, HeadView<'_>),
         span: Range<usize>,
     ) -> Result<(), ModelError> {
-        let &AttentionPlan { head_dim: width, scale, window, cap: softcap, .. } = plan;
+        let &AttentionPlan { scale, window, cap: softcap, .. } = plan;
         let (queries, visible) = (&self.queries[..], &self.visible[..]);
         let mut state = self.state.attended();
         let rows = AttentionTile::<f32> {
             queries,
-            width,
-            value_width: width,
+            width: plan.key_width(),
+            value_width: plan.value_width(),
             visible,
             window,
             keys: &[],
@@ -112,7 +114,17 @@ impl HeadSpace {
             softcap,
         };
         let (space, state) = (&mut self.space, &mut state);
+        let is_latent = plan.latent.is_some();
         match head {
+            (HeadView::F16(keys), HeadView::F16(_)) if is_latent => {
+                kernels.attend_within(&rows.over(keys, &[]), span, space, state)?;
+            }
+            (HeadView::F32(keys), HeadView::F32(_)) if is_latent => {
+                kernels.attend_within(&rows.over(keys, &[]), span, space, state)?;
+            }
+            (HeadView::Q8(keys), HeadView::Q8(_)) if is_latent => {
+                kernels.attend_within(&rows.over(keys, &[]), span, space, state)?;
+            }
             (HeadView::F16(keys), HeadView::F16(values)) => {
                 kernels.attend(&rows.over(keys, values), span, space, state)?;
             }
@@ -127,21 +139,21 @@ impl HeadSpace {
         Ok(())
     }
 
-    /// Writes what a key-value head's rows attended to where it belongs: (tokens, query width),
-    /// from the token `first` on.
+    /// Writes what a group's rows attended to where it belongs: (tokens, attended width), from the
+    /// token `first` on.
     fn finish_into(
         &mut self,
         kernels: &Kernels,
         plan: &AttentionPlan,
-        kv_head: usize,
+        index: usize,
         first: usize,
         out: &mut [f32],
     ) -> Result<(), ModelError> {
-        kernels.finish_attended(&mut self.state.attended(), plan.head_dim)?;
-        let width = plan.group() * plan.head_dim;
-        let outs = out.chunks_exact_mut(plan.query_width()).skip(first);
+        kernels.finish_attended(&mut self.state.attended(), plan.value_width())?;
+        let width = plan.group() * plan.value_width();
+        let outs = out.chunks_exact_mut(plan.attended_width()).skip(first);
         for (out, heads) in outs.zip(self.state.sums.chunks_exact(width)) {
-            if let Some(places) = out.get_mut(kv_head * width..(kv_head + 1) * width) {
+            if let Some(places) = out.get_mut(index * width..(index + 1) * width) {
                 places.copy_from_slice(heads);
             }
         }
@@ -149,12 +161,12 @@ impl HeadSpace {
     }
 }
 
-/// Attends with every head of a tile's tokens. `qkv` is (tokens, qkv), `out` (tokens, query width).
+/// Attends with every head of a tile's tokens: (tokens, meeting width) to (tokens, attended width).
 pub(crate) fn attend_tile(
     weights: &DecoderWeights,
     plan: &AttentionPlan,
     kv: &KvLayer,
-    (places, qkv): (&[Place], &[f32]),
+    (places, queries): (&[Place], &[f32]),
     space: &mut HeadSpace,
     out: &mut [f32],
 ) -> Result<(), ModelError> {
@@ -164,18 +176,19 @@ pub(crate) fn attend_tile(
         let Some(place) = part.first() else { continue };
         let chunks = chunks(plan, part);
         let span = chunks.start * ATTENTION_CHUNK..chunks.end * ATTENTION_CHUNK;
-        let rows = qkv.get(tokens.start * plan.qkv_width()..).unwrap_or(&[]);
-        for kv_head in 0..plan.kv_heads {
-            space.state.fit(part.len() * plan.group(), plan.head_dim);
-            space.gather(plan, kv_head, part, rows);
-            space.attend(kernels, plan, kv.head(place.slot, kv_head), span.clone())?;
-            space.finish_into(kernels, plan, kv_head, tokens.start, out)?;
+        let rows = queries.get(tokens.start * plan.meeting_width()..).unwrap_or(&[]);
+        for group in 0..plan.groups() {
+            space.state.fit(part.len() * plan.group(), plan.value_width());
+            space.gather(plan, group, part, rows);
+            let head = kv.head(place.slot, plan.kv_head(group));
+            space.attend(kernels, plan, head, span.clone())?;
+            space.finish_into(kernels, plan, group, tokens.start, out)?;
         }
     }
     Ok(())
 }
 
-/// Tokens of one sequence side by side, so many that a key-value head has up to `rows_max` rows.
+/// Tokens of one sequence side by side, so many that a group has up to `rows_max` rows.
 fn parts(
     plan: &AttentionPlan,
     places: &[Place],

@@ -40,6 +40,8 @@ impl Coming {
         if stage == Stage::Head {
             return Some(usize::MAX);
         }
+        // After queries out of their latent comes what comes after queries.
+        let stage = if stage == Stage::Query { Stage::Project } else { stage };
         let index = STAGES.iter().position(|known| *known == stage)?;
         Some(layer * STAGES.len() + index)
     }

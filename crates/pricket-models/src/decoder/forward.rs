@@ -167,7 +167,7 @@ impl Decoder {
     /// Widths of a layer's row of queries, keys and values: all, queries, keys.
     fn widths(&self, layer: usize) -> (usize, usize, usize) {
         let plan = self.weights.blueprint.layers.get(layer).map(|layer| &layer.attention);
-        plan.map_or((1, 0, 0), |plan| (plan.qkv_width(), plan.query_width(), plan.kv_width()))
+        plan.map_or((1, 0, 0), |plan| (plan.qkv_width(), plan.query_width(), plan.keys_width()))
     }
 }
 

@@ -2,8 +2,9 @@
 
 use pricket_simd::Kernels;
 
+use super::latent::turn_lines;
 use super::space::Place;
-use super::weights::{DecoderWeights, LayerWeights};
+use super::weights::{DecoderWeights, LayerWeights, Projections};
 use crate::ModelError;
 use crate::blueprint::{Blueprint, RopePlan};
 
@@ -89,19 +90,25 @@ pub(crate) fn turn_rows(
     qkv: &mut [f32],
 ) -> Result<(), ModelError> {
     let plan = &layer.plan.attention;
-    if let Some(norms) = &layer.attention.head_norms {
+    let grouped = match &layer.attention.projections {
+        Projections::Grouped(grouped) => grouped,
+        Projections::Latent(latent) => {
+            return turn_lines(weights, plan, &latent.norm, angles, row, qkv);
+        }
+    };
+    if let Some(norms) = &grouped.head_norms {
         for qkv in qkv.chunks_exact_mut(plan.qkv_width()) {
             let (queries, rest) = qkv.split_at_mut(plan.query_width());
-            let (keys, _) = rest.split_at_mut(plan.kv_width());
+            let (keys, _) = rest.split_at_mut(plan.keys_width());
             for (heads, norm) in [queries, keys].into_iter().zip(norms) {
-                norm_heads(weights, heads, norm, row)?;
+                norm_heads(weights, heads, (norm, weights.blueprint.norm_eps), row)?;
             }
         }
     }
     let place =
         plan.rope.and_then(|place| Some((weights.blueprint.ropes.get(place)?, angles.get(place)?)));
     let Some((rope, angles)) = place else { return Ok(()) };
-    let turned = plan.query_width() + plan.kv_width();
+    let turned = plan.query_width() + plan.keys_width();
     let pairs = rope.pairs();
     let angles = angles.cos.chunks_exact(pairs).zip(angles.sin.chunks_exact(pairs));
     for (row, (cos, sin)) in qkv.chunks_exact_mut(plan.qkv_width()).zip(angles) {
@@ -114,16 +121,16 @@ pub(crate) fn turn_rows(
 }
 
 /// Normalises every head in place.
-fn norm_heads(
+pub(crate) fn norm_heads(
     weights: &DecoderWeights,
     heads: &mut [f32],
-    norm: &[f32],
+    (norm, eps): (&[f32], f32),
     row: &mut Vec<f32>,
 ) -> Result<(), ModelError> {
     for head in heads.chunks_exact_mut(norm.len()) {
         row.clear();
         row.extend_from_slice(head);
-        weights.kernels.rms_norm(row, norm, weights.blueprint.norm_eps, head)?;
+        weights.kernels.rms_norm(row, norm, eps, head)?;
     }
     Ok(())
 }

@@ -38,7 +38,18 @@ pub enum KvFormat {
 #[derive(Debug)]
 struct SlotPlanes {
     keys: Plane,
-    values: Plane,
+    /// None where values lie within the keys.
+    values: Option<Plane>,
+}
+
+/// What a token leaves in a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shape {
+    heads: usize,
+    /// Width of a key.
+    width: usize,
+    /// Whether values of the same width stand beside the keys.
+    has_values: bool,
 }
 
 /// One layer's keys and values.
@@ -46,8 +57,7 @@ struct SlotPlanes {
 pub(crate) struct KvLayer {
     slots: Vec<Option<SlotPlanes>>,
     format: KvFormat,
-    kv_heads: usize,
-    head_dim: usize,
+    shape: Shape,
     /// Elements of one head: whole blocks of positions.
     head_len: usize,
 }
@@ -62,7 +72,8 @@ pub(crate) struct CpuKv {
 }
 
 impl KvLayer {
-    /// Writes a token's keys and values, `kv_heads * head_dim` of each.
+    /// Writes a token's keys and values, of every head. Where values lie within the keys, there are
+    /// none beside them.
     pub(crate) fn write(
         &mut self,
         kernels: &Kernels,
@@ -71,8 +82,9 @@ impl KvLayer {
         keys: &[f32],
         values: &[f32],
     ) -> Result<(), ModelError> {
-        let (format, dim, head_len) = (self.format, self.head_dim, self.head_len);
-        let len = self.kv_heads * head_len;
+        let (format, Shape { heads, width, has_values }) = (self.format, self.shape);
+        let head_len = self.head_len;
+        let len = heads * head_len;
         let Some(slot) = self.slots.get_mut(slot) else {
             return Err(ModelError::CacheSequenceUnknown);
         };
@@ -80,25 +92,31 @@ impl KvLayer {
             Some(planes) => planes,
             None => slot.insert(SlotPlanes {
                 keys: Plane::new(format, len)?,
-                values: Plane::new(format, len)?,
+                values: has_values.then(|| Plane::new(format, len)).transpose()?,
             }),
         };
-        let heads = keys.chunks_exact(dim).zip(values.chunks_exact(dim)).enumerate();
-        for (head, (key, value)) in heads {
+        for (head, key) in keys.chunks_exact(width).enumerate() {
             planes.keys.write_key(kernels, head * head_len, position, key)?;
-            planes.values.write_value(kernels, head * head_len, position, value)?;
+        }
+        let Some(plane) = &mut planes.values else { return Ok(()) };
+        for (head, value) in values.chunks_exact(width).enumerate() {
+            plane.write_value(kernels, head * head_len, position, value)?;
         }
         Ok(())
     }
 
     /// The keys and values of a head, of all positions that it has room for: keys in blocks of
-    /// [`KEY_BLOCK`] positions, (head dim, `KEY_BLOCK`) each, values (positions, head dim). Empty
-    /// where nothing was written.
+    /// [`KEY_BLOCK`] positions, (width, `KEY_BLOCK`) each, values (positions, width). Empty where
+    /// nothing was written, and values where they lie within the keys.
     pub(crate) fn head(&self, slot: usize, kv_head: usize) -> (HeadView<'_>, HeadView<'_>) {
         let len = self.head_len;
         match self.slots.get(slot).and_then(Option::as_ref) {
-            Some(planes) => {
-                (planes.keys.view(kv_head * len, len), planes.values.view(kv_head * len, len))
+            Some(SlotPlanes { keys, values }) => {
+                let values = match values {
+                    Some(values) => values.view(kv_head * len, len),
+                    None => keys.view(0, 0),
+                };
+                (keys.view(kv_head * len, len), values)
             }
             None => (HeadView::F32(&[]), HeadView::F32(&[])),
         }
@@ -106,8 +124,13 @@ impl KvLayer {
 }
 
 /// What every layer of a decoder keeps.
-fn plans(blueprint: &Blueprint) -> impl Iterator<Item = &AttentionPlan> {
-    blueprint.layers.iter().map(|layer| &layer.attention)
+fn shapes(blueprint: &Blueprint) -> impl Iterator<Item = Shape> {
+    let shape = |plan: &AttentionPlan| Shape {
+        heads: plan.kv_heads,
+        width: plan.key_width(),
+        has_values: plan.values_width() > 0,
+    };
+    blueprint.layers.iter().map(move |layer| shape(&layer.attention))
 }
 
 impl CpuKv {
@@ -125,21 +148,21 @@ impl CpuKv {
     ) -> Result<Self, ModelError> {
         // The system is asked for the largest layer so many times as there are layers.
         let mut longest = 0;
-        for AttentionPlan { kv_heads, head_dim, .. } in plans(blueprint) {
-            let head_len = format.head_len(*head_dim, tokens_max)?;
-            let plane_len = head_len.and_then(|len| len.checked_mul(*kv_heads));
+        let mut planes = 0;
+        for Shape { heads, width, has_values } in shapes(blueprint) {
+            let head_len = format.head_len(width, tokens_max)?;
+            let plane_len = head_len.and_then(|len| len.checked_mul(heads));
             longest = longest.max(plane_len.ok_or_else(|| memory::exceeded(u64::MAX, 0))?);
+            planes += 1 + u64::from(has_values);
         }
-        let plane_bytes = (longest as u64).saturating_mul(format.element_bytes());
-        memory::probe(plane_bytes, 2 * blueprint.layers.len() as u64)?;
+        memory::probe((longest as u64).saturating_mul(format.element_bytes()), planes)?;
         let mut layers = Vec::new();
-        for AttentionPlan { kv_heads, head_dim, .. } in plans(blueprint) {
-            let (kv_heads, head_dim) = (*kv_heads, *head_dim);
-            let head_len = format.head_len(head_dim, tokens_max)?.unwrap_or(0);
+        for shape in shapes(blueprint) {
+            let head_len = format.head_len(shape.width, tokens_max)?.unwrap_or(0);
             let mut slots = Vec::new();
             memory::reserve(&mut slots, sequences_max)?;
             slots.resize_with(sequences_max, || None);
-            layers.push(Arc::new(KvLayer { slots, format, kv_heads, head_dim, head_len }));
+            layers.push(Arc::new(KvLayer { slots, format, shape, head_len }));
         }
         let mut touched = Vec::new();
         memory::reserve(&mut touched, sequences_max)?;
@@ -160,11 +183,11 @@ impl CpuKv {
     /// Whether this storage was made for a decoder of these numbers.
     pub(crate) fn fits(&self, blueprint: &Blueprint, format: KvFormat) -> bool {
         self.layers.len() == blueprint.layers.len()
-            && self.layers.iter().zip(plans(blueprint)).all(|(layer, plan)| {
-                layer.format == format
-                    && layer.kv_heads == plan.kv_heads
-                    && layer.head_dim == plan.head_dim
-            })
+            && self
+                .layers
+                .iter()
+                .zip(shapes(blueprint))
+                .all(|(layer, shape)| layer.format == format && layer.shape == shape)
     }
 
     /// A layer to be read by workers.
@@ -233,8 +256,11 @@ impl KvFormat {
 
 impl KvStorage for CpuKv {
     fn bytes(&self) -> u64 {
-        let per_token: u64 =
-            self.layers.iter().map(|l| l.format.bytes(2 * (l.kv_heads * l.head_dim) as u64)).sum();
+        let of_layer = |KvLayer { format, shape, .. }: &KvLayer| {
+            let numbers = shape.heads * shape.width * (1 + usize::from(shape.has_values));
+            format.bytes(numbers as u64)
+        };
+        let per_token: u64 = self.layers.iter().map(|layer| of_layer(layer)).sum();
         per_token * self.touched.iter().map(|&len| len as u64).sum::<u64>()
     }
 

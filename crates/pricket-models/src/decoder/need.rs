@@ -2,6 +2,7 @@
 
 use super::forward::TILE_TOKENS_MAX;
 use super::kv::KvFormat;
+use super::latent::tile_floats;
 use super::loading::PIECE_BYTES;
 use super::plan::{Parts, Stored};
 use super::routing::Routing;
@@ -59,7 +60,7 @@ impl Need {
 /// loading, and the vocabulary.
 fn buffers(b: &Blueprint, of_floats: bool, threads: usize) -> u64 {
     let blocks = 3 * BLOCK_GROUPS * GROUP_ROWS;
-    let (query, ffn) = (b.widest(|l| l.attention.query_width()), b.widest(|l| l.ffn.widest()));
+    let (query, ffn) = (b.widest(|l| l.attention.given_width()), b.widest(|l| l.ffn.widest()));
     let angles: usize = b.ropes.iter().map(|rope| 2 * rope.pairs()).sum();
     let qkv = b.widest(|l| l.attention.qkv_width());
     let floats = 2 * b.hidden + qkv + query + angles + blocks;
@@ -70,6 +71,7 @@ fn buffers(b: &Blueprint, of_floats: bool, threads: usize) -> u64 {
     // The rows of an expert put together, and the sum of what experts give.
     let mixing = if routing > 0 { 2 * 4 * b.hidden } else { 0 };
     let token = (4 * floats + activations + routing + mixing) as u64;
-    let thread = token.saturating_mul(TILE_TOKENS_MAX as u64).saturating_add(PIECE_BYTES as u64);
+    let fixed = PIECE_BYTES as u64 + 4 * tile_floats(b) as u64;
+    let thread = token.saturating_mul(TILE_TOKENS_MAX as u64).saturating_add(fixed);
     thread.saturating_mul(threads as u64).saturating_add(b.vocab as u64 * TOKEN_BYTES)
 }

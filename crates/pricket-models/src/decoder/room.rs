@@ -12,6 +12,7 @@ use super::attention::decode_room;
 use super::forward::{row_tokens, tile_tokens};
 use super::heads::Angles;
 use super::kv::CpuKv;
+use super::latent::share_floats;
 use super::row_pass::sole;
 use super::rows::{RowBuffers, Stage, segments};
 use super::space::Space;
@@ -52,6 +53,7 @@ impl Decoder {
         for work in &mut self.works {
             work.lay_out(by_rows, room)?;
             work.space.lay_out(&self.weights, tile)?;
+            work.space.latent.lay_out(&self.weights, by_rows, tile)?;
         }
         self.room = room;
         Ok(())
@@ -61,8 +63,17 @@ impl Decoder {
 /// The widest vector that a matrix of the decoder multiplies.
 fn widest(weights: &DecoderWeights) -> usize {
     let b = &weights.blueprint;
-    let (query, ffn) = (b.widest(|l| l.attention.query_width()), b.widest(|l| l.ffn.widest()));
-    b.hidden.max(query).max(ffn)
+    widest_of_attention(b).max(b.widest(|l| l.ffn.widest()))
+}
+
+/// The widest vector that a matrix around attention multiplies.
+fn widest_of_attention(b: &Blueprint) -> usize {
+    b.hidden.max(b.widest(|l| l.attention.given_width())).max(query_rank(b))
+}
+
+/// The width of the latent that queries come from, 0 where they come from none.
+fn query_rank(b: &Blueprint) -> usize {
+    b.widest(|layer| layer.attention.latent.and_then(|latent| latent.query_rank).unwrap_or(0))
 }
 
 impl RowBuffers {
@@ -76,7 +87,12 @@ impl RowBuffers {
         let b = &weights.blueprint;
         reserve(&mut self.x, logits.max(tokens) * b.hidden)?;
         reserve(&mut self.normed, logits.max(tokens) * b.hidden)?;
-        reserve(&mut self.attended, tokens * b.widest(|l| l.attention.query_width()))?;
+        let meeting = b.widest(|l| l.attention.latent.map_or(0, |_| l.attention.meeting_width()));
+        // Where attention is latent, it changes places with what the queries were.
+        let attended = b.widest(|l| l.attention.attended_width().max(l.attention.given_width()));
+        reserve(&mut self.attended, tokens * attended.max(meeting).max(query_rank(b)))?;
+        let line = b.widest(|l| l.attention.latent.map_or(0, |latent| latent.line()));
+        reserve(&mut self.low, tokens * (query_rank(b) + line))?;
         reserve(&mut self.hidden, tokens * b.widest(|l| l.ffn.widest()))?;
         self.routing.lay_out(b, tokens)?;
         self.mixing.lay_out(b, tokens)?;
@@ -85,6 +101,7 @@ impl RowBuffers {
         let queries = sole(&mut self.queries)?;
         reserve(&mut queries.places, tokens)?;
         reserve(&mut queries.qkv, tokens * b.widest(|l| l.attention.qkv_width()))?;
+        reserve(&mut queries.latent, tokens * attended.max(meeting))?;
         sole(&mut self.acts)?.lay_out(weights, logits.max(tokens), widest(weights));
         Ok(())
     }
@@ -106,6 +123,7 @@ impl Work {
         };
         let stages = [
             Stage::Project,
+            Stage::Query,
             Stage::Output,
             Stage::GateUp,
             Stage::Down,
@@ -118,7 +136,8 @@ impl Work {
         let logits = width(Stage::Head) * room.sequences;
         let heads = decode_room(&self.weights.blueprint, tokens, room.tokens_max, self.of);
         let gates = width(Stage::GateUp).max(width(Stage::ExpertGateUp)) * tokens;
-        reserve(&mut self.out, stages.max(logits).max(heads))?;
+        let latent = share_floats(&self.weights.blueprint, tokens, self.of);
+        reserve(&mut self.out, stages.max(logits).max(heads).max(latent))?;
         reserve(&mut self.space.gate, gates)?;
         reserve(&mut self.space.up, gates)
     }
@@ -131,15 +150,14 @@ impl Space {
         reserve(&mut self.places, tokens)?;
         reserve(&mut self.x, tokens * b.hidden)?;
         reserve(&mut self.normed, tokens * b.hidden)?;
-        let query = b.widest(|l| l.attention.query_width());
         reserve(&mut self.qkv, tokens * b.widest(|l| l.attention.qkv_width()))?;
-        reserve(&mut self.attended, tokens * query)?;
+        reserve(&mut self.attended, tokens * b.widest(|l| l.attention.given_width()))?;
         for block in [&mut self.gate, &mut self.up, &mut self.activated] {
             reserve(block, tokens * BLOCK_GROUPS * GROUP_ROWS)?;
         }
         reserve(&mut self.row, longest_row(b))?;
         reserve_angles(&mut self.angles, b, tokens)?;
-        self.acts.lay_out(weights, tokens, b.hidden.max(query));
+        self.acts.lay_out(weights, tokens, widest_of_attention(b));
         self.inner.lay_out(weights, tokens, b.widest(|l| l.ffn.widest()));
         self.routing.lay_out(b, tokens)?;
         self.mixing.lay_out(b, tokens)?;
@@ -147,9 +165,10 @@ impl Space {
     }
 }
 
-/// The longest row that is normalised: of the residual stream, or a head.
+/// The longest row that is normalised: of the residual stream, a head, or a latent.
 fn longest_row(b: &Blueprint) -> usize {
-    b.hidden.max(b.widest(|layer| layer.attention.head_dim))
+    let latent = b.widest(|layer| layer.attention.latent.map_or(0, |latent| latent.rank));
+    b.hidden.max(b.widest(|layer| layer.attention.head_dim)).max(latent).max(query_rank(b))
 }
 
 fn reserve_angles(angles: &mut [Angles], b: &Blueprint, tokens: usize) -> Result<(), ModelError> {

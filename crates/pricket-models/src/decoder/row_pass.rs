@@ -56,20 +56,27 @@ impl Decoder {
         let rows = &mut self.rows;
         norm_rows(kernels, &rows.x, &parts.attention_norm, b.norm_eps, &mut rows.normed)?;
         let tokens = rows.x.len() / b.hidden;
-        let linears = [&attention.query, &attention.key, &attention.value];
-        sole(&mut rows.acts)?.set(kernels, &linears, &rows.normed, tokens, b.hidden)?;
+        let (linears, count) = attention.first();
+        let linears = linears.get(..count).unwrap_or(&[]);
+        sole(&mut rows.acts)?.set(kernels, linears, &rows.normed, tokens, b.hidden)?;
         self.run_rows(layer, Stage::Project)?;
+        if plan.latent.is_some() {
+            self.project_latent(layer, parts)?;
+        } else {
+            let queries = sole(&mut self.rows.queries)?;
+            queries.qkv.resize(tokens * plan.qkv_width(), 0.0);
+            gather(&self.works, layer, Stage::Project, &mut queries.qkv, plan.qkv_width());
+        }
         let rows = &mut self.rows;
         let queries = sole(&mut rows.queries)?;
         queries.layer = layer;
-        queries.qkv.resize(tokens * plan.qkv_width(), 0.0);
-        gather(&self.works, layer, Stage::Project, &mut queries.qkv, plan.qkv_width());
         turn_rows(&weights, parts, &rows.angles, &mut rows.row, &mut queries.qkv)?;
         let cache = kv.layer_mut(layer)?;
         for (place, row) in queries.places.iter().zip(queries.qkv.chunks_exact(plan.qkv_width())) {
-            let (keys, values) = row.split_at(plan.query_width()).1.split_at(plan.kv_width());
+            let (keys, values) = row.split_at(plan.query_width()).1.split_at(plan.keys_width());
             cache.write(kernels, place.slot, place.position, keys, values)?;
         }
+        self.absorb_rows(layer)?;
         let cache = kv.layer(layer)?;
         for work in &mut self.works {
             work.kv = Some(Arc::clone(&cache));
@@ -78,10 +85,12 @@ impl Decoder {
         drop(cache);
         self.run(Task::Heads)?;
         let rows = &mut self.rows;
-        rows.attended.resize(tokens * plan.query_width(), 0.0);
+        rows.attended.resize(tokens * plan.attended_width(), 0.0);
         let (queries, heads) = (&rows.queries, &mut rows.heads);
         merge_shares(&weights, queries, &mut self.works, heads, &mut rows.attended)?;
-        let (output, width) = (&attention.output, plan.query_width());
+        self.expand_rows(layer)?;
+        let rows = &mut self.rows;
+        let (output, width) = (&attention.output, plan.given_width());
         sole(&mut rows.acts)?.set(kernels, &[output], &rows.attended, tokens, width)?;
         self.run_rows(layer, Stage::Output)?;
         let rows = &mut self.rows;

@@ -18,8 +18,10 @@ use crate::{Activation, ModelError};
 /// A stage of a layer: matrices that read the same activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Queries, keys and values.
+    /// Queries, keys and values; or what is cached and the latent that queries come from.
     Project,
+    /// Queries out of their latent.
+    Query,
     /// Attention's output projection.
     Output,
     /// Gate and up, and the activation.
@@ -43,6 +45,8 @@ pub(crate) struct Queries {
     pub(crate) places: Vec<Place>,
     /// (tokens, qkv)
     pub(crate) qkv: Vec<f32>,
+    /// Where attention is latent: queries in its space, and then what they attended to.
+    pub(crate) latent: Vec<f32>,
 }
 
 /// The caller's buffers for a pass by rows.
@@ -52,6 +56,8 @@ pub(crate) struct RowBuffers {
     pub(crate) normed: Vec<f32>,
     pub(crate) attended: Vec<f32>,
     pub(crate) hidden: Vec<f32>,
+    /// The latent that queries come from, and the line of latent attention: (tokens, both).
+    pub(crate) low: Vec<f32>,
     /// One for each rope.
     pub(crate) angles: Vec<Angles>,
     /// A row or a head before it is normalised, or after.
@@ -81,6 +87,7 @@ impl RowBuffers {
             normed: Vec::new(),
             attended: Vec::new(),
             hidden: Vec::new(),
+            low: Vec::new(),
             angles: Angles::of(blueprint),
             row: Vec::new(),
             acts: Arc::new(Acts::empty()),
@@ -108,8 +115,10 @@ impl DecoderWeights {
         let (attention, ffn) = (&parts.attention, &parts.ffn);
         match stage {
             Stage::Project => {
-                [Some(&attention.query), Some(&attention.key), Some(&attention.value)]
+                let ([first, second, third], count) = attention.first();
+                [Some(first), Some(second), (count > 2).then_some(third)]
             }
+            Stage::Query => [Some(attention.query()), None, None],
             Stage::Output => [Some(&attention.output), None, None],
             // The share of up is the share of gate.
             Stage::GateUp => [ffn.always.as_ref().map(|of| &of.gate), None, None],

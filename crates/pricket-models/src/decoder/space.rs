@@ -9,6 +9,7 @@ use crate::blueprint::Blueprint;
 use super::attention::HeadSpace;
 use super::experts::Mixing;
 use super::heads::Angles;
+use super::latent::LatentSpace;
 use super::routing::Routing;
 use super::weights::{DecoderWeights, Linear};
 
@@ -117,13 +118,14 @@ pub(crate) struct Space {
     pub(crate) inner: Acts,
     /// Queries, keys and values side by side: (tokens, qkv).
     pub(crate) qkv: Vec<f32>,
-    /// What attention gives: (tokens, query width).
+    /// What attention gives: (tokens, given width).
     pub(crate) attended: Vec<f32>,
     /// Some rows of a matrix times every token: (tokens, rows), and two more of the kind.
     pub(crate) gate: Vec<f32>,
     pub(crate) up: Vec<f32>,
     pub(crate) activated: Vec<f32>,
     pub(crate) heads: HeadSpace,
+    pub(crate) latent: LatentSpace,
     /// One for each rope.
     pub(crate) angles: Vec<Angles>,
     /// A row or a head before it is normalised, or after.
@@ -148,6 +150,7 @@ impl Space {
             up: Vec::new(),
             activated: Vec::new(),
             heads: HeadSpace::new(blueprint),
+            latent: LatentSpace::new(),
             angles: Angles::of(blueprint),
             row: Vec::new(),
             context: 0,

@@ -6,9 +6,10 @@ use pricket_simd::{GROUP_ROWS, matmul};
 
 use super::attention::attend_tile;
 use super::ffn::feed_forward;
-use super::heads::{add_rows, embed, norm_rows, turn_rows};
+use super::heads::{add_rows, embed, norm_heads, norm_rows, turn_rows};
+use super::latent::attend_tile_within;
 use super::space::{Acts, Space};
-use super::weights::{DecoderWeights, Linear};
+use super::weights::{DecoderWeights, LatentWeights, Linear, Projections};
 use super::work::Work;
 use crate::ModelError;
 
@@ -39,11 +40,18 @@ impl Work {
         let kv = self.kv.as_deref().ok_or(ModelError::CacheForeign)?;
         let (weights, space) = (&*self.weights, &mut self.space);
         let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
-        let (tokens, width) = (space.places.len(), parts.plan.attention.query_width());
+        let plan = &parts.plan.attention;
+        let (tokens, width) = (space.places.len(), plan.given_width());
         let output = &parts.attention.output;
-        let Space { places, x, normed, acts, qkv, attended, gate, heads, row, .. } = space;
+        let Space { places, x, normed, acts, qkv, attended, gate, heads, latent, row, .. } = space;
         attended.resize(tokens * width, 0.0);
-        attend_tile(weights, &parts.plan.attention, kv, (places, qkv), heads, attended)?;
+        let rows = (&places[..], &qkv[..]);
+        match &parts.attention.projections {
+            Projections::Grouped(_) => attend_tile(weights, plan, kv, rows, heads, attended)?,
+            Projections::Latent(own) => {
+                attend_tile_within(weights, (plan, own), kv, rows, (latent, heads), attended)?;
+            }
+        }
         acts.set(weights.kernels, &[output], attended, tokens, width)?;
         let onto = Onto { x, norm: parts.attention_post_norm.as_deref(), given: normed, row };
         add_product(weights, output, acts, gate, onto)?;
@@ -58,25 +66,50 @@ fn project(weights: &DecoderWeights, layer: usize, space: &mut Space) -> Result<
     let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
     let tokens = space.places.len();
     norm_rows(weights.kernels, &space.x, &parts.attention_norm, b.norm_eps, &mut space.normed)?;
-    let attention = &parts.attention;
-    let linears = [&attention.query, &attention.key, &attention.value];
-    space.acts.set(weights.kernels, &linears, &space.normed, tokens, b.hidden)?;
-    let (width, mut first) = (parts.plan.attention.qkv_width(), 0);
-    space.qkv.resize(tokens * width, 0.0);
-    for linear in linears {
-        in_blocks(weights, linear, &space.acts, &mut space.gate, |column, rows, product| {
-            for (row, product) in space.qkv.chunks_exact_mut(width).zip(product.chunks_exact(rows))
-            {
-                let places = first + column..first + column + rows;
-                if let Some(places) = row.get_mut(places) {
-                    places.copy_from_slice(product);
-                }
-            }
-            Ok(())
-        })?;
-        first += linear.rows();
+    let (linears, count) = parts.attention.first();
+    let linears = linears.get(..count).unwrap_or(&[]);
+    let plan = &parts.plan.attention;
+    let Space { normed, acts, gate, qkv, latent, row, angles, .. } = space;
+    acts.set(weights.kernels, linears, normed, tokens, b.hidden)?;
+    let width = plan.qkv_width();
+    qkv.resize(tokens * width, 0.0);
+    if let Projections::Latent(LatentWeights { down: Some((down, norm)), query, line, .. }) =
+        &parts.attention.projections
+    {
+        let (low, rank) = (&mut latent.low, norm.len());
+        let eps = plan.latent.map_or(b.norm_eps, |latent| latent.norm_eps);
+        low.resize(tokens * rank, 0.0);
+        into_columns(weights, down, acts, gate, (low, rank, 0))?;
+        into_columns(weights, line, acts, gate, (qkv, width, plan.query_width()))?;
+        norm_heads(weights, low, (norm, eps), row)?;
+        acts.set(weights.kernels, &[query], low, tokens, rank)?;
+        into_columns(weights, query, acts, gate, (qkv, width, 0))?;
+    } else {
+        let mut first = 0;
+        for linear in linears {
+            into_columns(weights, linear, acts, gate, (qkv, width, first))?;
+            first += linear.rows();
+        }
     }
-    turn_rows(weights, parts, &space.angles, &mut space.row, &mut space.qkv)
+    turn_rows(weights, parts, angles, row, qkv)
+}
+
+/// Writes a projection of every token into the columns from `first` on of rows of `stride`.
+fn into_columns(
+    weights: &DecoderWeights,
+    linear: &Linear,
+    acts: &Acts,
+    space: &mut Vec<f32>,
+    (out, stride, first): (&mut [f32], usize, usize),
+) -> Result<(), ModelError> {
+    in_blocks(weights, linear, acts, space, |column, rows, product| {
+        for (row, product) in out.chunks_exact_mut(stride).zip(product.chunks_exact(rows)) {
+            if let Some(places) = row.get_mut(first + column..first + column + rows) {
+                places.copy_from_slice(product);
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The residual stream, and how a product gets onto it.

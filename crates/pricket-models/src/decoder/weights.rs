@@ -17,12 +17,41 @@ pub(crate) struct Linear {
 /// A layer's attention.
 #[derive(Debug)]
 pub(crate) struct AttentionWeights {
+    pub(crate) projections: Projections,
+    pub(crate) output: Linear,
+}
+
+/// What makes queries, keys and values.
+#[derive(Debug)]
+pub(crate) enum Projections {
+    Grouped(GroupedWeights),
+    Latent(LatentWeights),
+}
+
+/// Queries, keys and values of heads.
+#[derive(Debug)]
+pub(crate) struct GroupedWeights {
     pub(crate) query: Linear,
     pub(crate) key: Linear,
     pub(crate) value: Linear,
-    pub(crate) output: Linear,
     /// The norms of each head of queries and of keys.
     pub(crate) head_norms: Option<[Vec<f32>; 2]>,
+}
+
+/// Latent attention.
+#[derive(Debug)]
+pub(crate) struct LatentWeights {
+    /// Down to the latent that queries come from, and its norm.
+    pub(crate) down: Option<(Linear, Vec<f32>)>,
+    pub(crate) query: Linear,
+    /// What is cached of a token.
+    pub(crate) line: Linear,
+    /// The norm of the latent in it.
+    pub(crate) norm: Vec<f32>,
+    /// Of each head, what takes queries into the latent's space.
+    pub(crate) keys: Linear,
+    /// Of each head, what takes values out of it.
+    pub(crate) values: Linear,
 }
 
 /// A gated feed-forward layer.
@@ -111,17 +140,64 @@ impl FfnWeights {
     }
 }
 
+impl AttentionWeights {
+    /// What makes queries, the last of it.
+    pub(crate) fn query(&self) -> &Linear {
+        match &self.projections {
+            Projections::Grouped(grouped) => &grouped.query,
+            Projections::Latent(latent) => &latent.query,
+        }
+    }
+
+    /// The matrices that read what the attention's norm gives, in the order of what they make, and
+    /// how many there are.
+    pub(crate) fn first(&self) -> ([&Linear; 3], usize) {
+        match &self.projections {
+            Projections::Grouped(GroupedWeights { query, key, value, .. }) => {
+                ([query, key, value], 3)
+            }
+            Projections::Latent(LatentWeights { down, query, line, .. }) => {
+                let down = down.as_ref().map(|(down, _)| down);
+                ([down.unwrap_or(query), line, line], 2)
+            }
+        }
+    }
+
+    fn linears(&self) -> impl Iterator<Item = &Linear> {
+        let others = match &self.projections {
+            Projections::Grouped(_) => [None; 3],
+            Projections::Latent(latent) => {
+                let query = latent.down.is_some().then_some(&latent.query);
+                [query, Some(&latent.keys), Some(&latent.values)]
+            }
+        };
+        let (first, count) = self.first();
+        first.into_iter().take(count).chain(others.into_iter().flatten()).chain([&self.output])
+    }
+
+    fn norms(&self) -> impl Iterator<Item = &Vec<f32>> {
+        let norms = match &self.projections {
+            Projections::Grouped(grouped) => grouped
+                .head_norms
+                .as_ref()
+                .map_or([None; 2], |[query, key]| [Some(query), Some(key)]),
+            Projections::Latent(latent) => {
+                [latent.down.as_ref().map(|(_, norm)| norm), Some(&latent.norm)]
+            }
+        };
+        norms.into_iter().flatten()
+    }
+}
+
 impl LayerWeights {
     fn linears(&self) -> impl Iterator<Item = &Linear> {
-        let AttentionWeights { query, key, value, output, .. } = &self.attention;
-        [query, key, value, output].into_iter().chain(self.ffn.linears())
+        self.attention.linears().chain(self.ffn.linears())
     }
 
     fn norms(&self) -> impl Iterator<Item = &Vec<f32>> {
         let always = [&self.attention_norm, &self.ffn_norm].into_iter();
         let behind = self.attention_post_norm.iter().chain(&self.ffn_post_norm);
-        let heads = self.attention.head_norms.iter().flatten();
-        always.chain(behind).chain(heads).chain(self.ffn.vectors())
+        always.chain(behind).chain(self.attention.norms()).chain(self.ffn.vectors())
     }
 }
 

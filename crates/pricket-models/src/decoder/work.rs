@@ -23,8 +23,12 @@ pub(crate) enum Task {
     /// Compute a share of the rows of a layer's weights (the layer counts for nothing in
     /// [`Stage::Head`]).
     Rows(usize, Stage),
+    /// Take a share of the heads of a layer into the latent's space, before they attend.
+    Absorb(usize),
     /// Attend with a share of the heads.
     Heads,
+    /// Take a share of the heads of a layer out of the latent's space.
+    Expand(usize),
 }
 
 /// One thread's work.
@@ -93,6 +97,7 @@ impl Job for Work {
             Task::TileLayer(layer) => self.tile_layer(layer),
             Task::Rows(layer, stage) => self.rows(layer, stage),
             Task::Heads => self.heads(),
+            Task::Absorb(layer) | Task::Expand(layer) => self.latent_heads(layer),
         };
         self.give_back();
     }

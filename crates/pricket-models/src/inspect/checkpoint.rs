@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pricket_simd::ActKind;
 
-use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
+use super::{Histogram, Inspection, ModelFormat, cached_numbers, kv_bytes_per_token, total};
 use crate::config::{ConfigHead, find_template};
 use crate::safetensors::Safetensors;
 use crate::{ModelError, TensorSource, arch, encoder};
@@ -13,7 +13,8 @@ pub(super) const CONFIG: &str = "config.json";
 
 /// What is in the name of the matrix whose kind of activations decides how keys and values are
 /// kept.
-const QUERIES: &str = "layers.0.self_attn.q";
+const QUERIES: [&str; 3] =
+    ["layers.0.self_attn.q_proj", "layers.0.self_attn.qkv_proj", "layers.0.self_attn.q_b_proj"];
 
 /// The files that may hold a tokenizer, first those that `open` looks for, in its order.
 const TOKENIZERS: [&str; 3] = ["tiktoken.model", "tokenizer.json", "tokenizer.model"];
@@ -40,12 +41,12 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     // The first layer's queries decide, as when the model is opened.
     let of_floats = files
         .names()
-        .find(|name| name.contains(QUERIES) && !name.contains("norm"))
+        .find(|name| QUERIES.iter().any(|queries| name.contains(queries)))
         .and_then(|name| files.info(name).ok())
         .is_none_or(|queries| queries.format.activation_kind() == ActKind::F32);
     let encodes = encoder::runs(&architecture);
-    // Neither keeps keys and values of each head.
-    let uncached = encodes || config.kv_lora_rank.is_some();
+    let latent = config.kv_lora_rank.map(|rank| (rank, config.qk_rope_head_dim));
+    let cached = cached_numbers(kv_heads, head_dim, latent).filter(|_| !encodes);
     Ok(Inspection {
         path: weights.display().to_string(),
         format: ModelFormat::Safetensors,
@@ -71,8 +72,7 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
             .find(|name| folder.join(name).exists())
             .map(|name| (*name).to_owned()),
         has_chat_template: find_template(folder)?.is_some(),
-        kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
-            .filter(|_| !uncached),
+        kv_bytes_per_token: kv_bytes_per_token(layers, cached, of_floats),
         packed_bytes: None,
         buffer_bytes: None,
         memory_bytes_full_context: None,

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use pricket_simd::ActKind;
 
-use super::{Histogram, Inspection, ModelFormat, kv_bytes_per_token, total};
+use super::{Histogram, Inspection, ModelFormat, cached_numbers, kv_bytes_per_token, total};
 use crate::gguf::{GgufFile, Strings};
 use crate::{ModelError, arch};
 
 /// The matrix whose kind of activations decides how keys and values are kept: queries, or what
 /// they are fused with.
-const QUERIES: [&str; 2] = ["blk.0.attn_q.weight", "blk.0.attn_qkv.weight"];
+const QUERIES: [&str; 3] =
+    ["blk.0.attn_q.weight", "blk.0.attn_qkv.weight", "blk.0.attn_q_b.weight"];
 
 pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let file = GgufFile::open(path)?;
@@ -39,7 +40,9 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let of_floats = queries
         .and_then(|tensor| tensor.ggml_type.format())
         .is_some_and(|format| format.activation_kind() == ActKind::F32);
-    let latent = number("attention.kv_lora_rank").is_some();
+    let latent =
+        number("attention.kv_lora_rank").map(|rank| (rank, number("rope.dimension_count")));
+    let cached = cached_numbers(kv_heads, head_dim, latent);
     let tokens = metadata.find::<&Strings>("tokenizer.ggml.tokens")?;
     Ok(Inspection {
         path: path.display().to_string(),
@@ -61,8 +64,7 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         head_dim,
         tokenizer: metadata.find::<&str>("tokenizer.ggml.model")?.map(str::to_owned),
         has_chat_template: metadata.find::<&str>("tokenizer.chat_template")?.is_some(),
-        kv_bytes_per_token: kv_bytes_per_token(layers, kv_heads, head_dim, of_floats)
-            .filter(|_| !latent),
+        kv_bytes_per_token: kv_bytes_per_token(layers, cached, of_floats),
         packed_bytes: None,
         buffer_bytes: None,
         memory_bytes_full_context: None,

@@ -12,6 +12,7 @@ mod fixtures;
 mod gguf_reading;
 mod gguf_writer;
 mod inspecting;
+mod latent;
 mod mapping;
 mod memory;
 mod mutation;

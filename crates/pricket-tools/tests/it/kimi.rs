@@ -140,7 +140,7 @@ fn long_arguments_are_read_once() {
 }
 
 proptest! {
-    /// Marks and pieces of calls in any order, cut anywhere: the same is found, and nothing is lost.
+    /// Marks and pieces of calls in any order, cut anywhere: the same is found.
     #[test]
     fn the_cut_changes_nothing(parts in prop::collection::vec(prop::sample::select(vec![
         "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", "<|tool_call_begin|>",

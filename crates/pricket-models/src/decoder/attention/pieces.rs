@@ -1,4 +1,4 @@
-//! The attention of a few tokens in pieces, so that threads share it evenly: a key-value head and a
+//! The attention of a few tokens in pieces, so that threads share it evenly: a group of heads and a
 //! chunk of positions each (flash decoding: Dao et al., 2023).
 
 use std::ops::Range;
@@ -17,22 +17,22 @@ use crate::decoder::work::Work;
 /// The most rows of a piece: few, so that a short prompt has pieces enough for every thread.
 pub(super) const PIECE_ROWS_MAX: usize = 24;
 
-/// Some tokens of one sequence, one key-value head, one chunk of positions.
+/// Some tokens of one sequence, one group of heads, one chunk of positions.
 #[derive(Debug, Clone)]
 struct Piece {
     tokens: Range<usize>,
-    kv_head: usize,
+    group: usize,
     chunk: usize,
 }
 
 /// Every piece of a batch's attention, in the order of merging.
 fn pieces(plan: &AttentionPlan, places: &[Place]) -> impl Iterator<Item = Piece> {
-    let kv_heads = plan.kv_heads;
+    let groups = plan.groups();
     parts(plan, places, PIECE_ROWS_MAX).flat_map(move |tokens| {
         let chunks = chunks(plan, places.get(tokens.clone()).unwrap_or(&[]));
-        (0..kv_heads * chunks.len()).map(move |index| Piece {
+        (0..groups * chunks.len()).map(move |index| Piece {
             tokens: tokens.clone(),
-            kv_head: index / chunks.len(),
+            group: index / chunks.len(),
             chunk: chunks.start + index % chunks.len(),
         })
     })
@@ -43,8 +43,8 @@ fn pieces(plan: &AttentionPlan, places: &[Place]) -> impl Iterator<Item = Piece>
 pub(crate) fn decode_room(b: &Blueprint, sequences: usize, tokens_max: usize, of: usize) -> usize {
     let chunks = tokens_max.div_ceil(ATTENTION_CHUNK);
     b.widest(|LayerPlan { attention: plan, .. }| {
-        let pieces = sequences.saturating_mul(plan.kv_heads).saturating_mul(chunks);
-        pieces.div_ceil(of.max(1)).saturating_mul(plan.group() * (plan.head_dim + 2))
+        let pieces = sequences.saturating_mul(plan.groups()).saturating_mul(chunks);
+        pieces.div_ceil(of.max(1)).saturating_mul(plan.group() * (plan.value_width() + 2))
     })
 }
 
@@ -65,12 +65,14 @@ pub(crate) fn attend_share(
     for piece in pieces(plan, &queries.places).skip(own.start).take(own.len()) {
         let places = queries.places.get(piece.tokens.clone()).unwrap_or(&[]);
         let Some(place) = places.first() else { continue };
-        let rows = queries.qkv.get(piece.tokens.start * plan.qkv_width()..).unwrap_or(&[]);
-        space.state.fit(places.len() * plan.group(), plan.head_dim);
-        space.gather(plan, piece.kv_head, places, rows);
+        let meeting = if plan.latent.is_some() { &queries.latent } else { &queries.qkv };
+        let rows = meeting.get(piece.tokens.start * plan.meeting_width()..).unwrap_or(&[]);
+        space.state.fit(places.len() * plan.group(), plan.value_width());
+        space.gather(plan, piece.group, places, rows);
         let start = piece.chunk * ATTENTION_CHUNK;
         let span = start..start + ATTENTION_CHUNK;
-        space.attend(weights.kernels, plan, kv.head(place.slot, piece.kv_head), span)?;
+        let head = kv.head(place.slot, plan.kv_head(piece.group));
+        space.attend(weights.kernels, plan, head, span)?;
         out.extend_from_slice(&space.state.sums);
         out.extend_from_slice(&space.state.peaks);
         out.extend_from_slice(&space.state.totals);
@@ -78,7 +80,7 @@ pub(crate) fn attend_share(
     Ok(())
 }
 
-/// Merges what all workers attended to, in the order of the pieces, into `out`: (tokens, query
+/// Merges what all workers attended to, in the order of the pieces, into `out`: (tokens, attended
 /// width).
 pub(crate) fn merge_shares(
     weights: &DecoderWeights,
@@ -89,27 +91,28 @@ pub(crate) fn merge_shares(
 ) -> Result<(), ModelError> {
     let Some(LayerWeights { plan, .. }) = weights.layers.get(queries.layer) else { return Ok(()) };
     let (kernels, plan, places) = (weights.kernels, &plan.attention, &queries.places[..]);
+    let width = plan.value_width();
     let mut shares = works.iter_mut().map(|work| &mut work.out[..]);
     let mut rest: &mut [f32] = &mut [];
     for tokens in parts(plan, places, PIECE_ROWS_MAX) {
         let rows = tokens.len() * plan.group();
         let chunks = chunks(plan, places.get(tokens.clone()).unwrap_or(&[]));
-        for kv_head in 0..plan.kv_heads {
-            space.state.fit(rows, plan.head_dim);
+        for group in 0..plan.groups() {
+            space.state.fit(rows, width);
             for _ in chunks.clone() {
                 while rest.is_empty() {
                     rest = shares.next().ok_or(ModelError::ShareIncomplete)?;
                 }
                 let (piece, others) = rest
-                    .split_at_mut_checked(rows * (plan.head_dim + 2))
+                    .split_at_mut_checked(rows * (width + 2))
                     .ok_or(ModelError::ShareIncomplete)?;
                 rest = others;
-                let (sums, ends) = piece.split_at_mut(rows * plan.head_dim);
+                let (sums, ends) = piece.split_at_mut(rows * width);
                 let (peaks, totals) = ends.split_at_mut(rows);
                 let part = Attended { sums, peaks, totals };
-                kernels.merge_attended(&mut space.state.attended(), &part, plan.head_dim)?;
+                kernels.merge_attended(&mut space.state.attended(), &part, width)?;
             }
-            space.finish_into(kernels, plan, kv_head, tokens.start, out)?;
+            space.finish_into(kernels, plan, group, tokens.start, out)?;
         }
     }
     Ok(())
