@@ -46,8 +46,14 @@ fn noise(count: usize, seed: u64) -> impl Iterator<Item = u8> {
 }
 
 /// Random codes; bit 6 of every odd byte cleared, so that no f16 among them is infinite or NaN.
+/// Singles are as models have them: random bits would hold numbers so small that a processor takes
+/// a hundred times as long for each.
 fn weights(format: Format, rows: usize, cols: usize) -> Result<Vec<u8>, SimdError> {
     let count = rows * format.row_bytes(cols)?;
+    if format == Format::F32 {
+        let values = noise(count / 4, 7).map(|byte| f32::from(byte) / 1024.0 - 0.125);
+        return Ok(values.flat_map(f32::to_le_bytes).collect());
+    }
     let mut bytes: Vec<u8> = noise(count, 7).collect();
     for byte in bytes.iter_mut().skip(1).step_by(2) {
         *byte &= 0xbf;

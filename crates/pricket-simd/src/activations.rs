@@ -53,6 +53,15 @@ pub(crate) struct Tiles<'a> {
     pub(crate) per_tile: usize,
 }
 
+/// The same of floats.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FloatTiles<'a> {
+    /// Tile after tile, of each a column's value of 16 tokens, column after column.
+    pub(crate) columns: &'a [[f32; TILE]],
+    /// Columns of each tile.
+    pub(crate) per_tile: usize,
+}
+
 impl<const T: usize> Default for Run<T> {
     fn default() -> Self {
         let zeros = [0; T];
@@ -110,6 +119,26 @@ fn fit<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> Result<(), SimdErr
         buffer.resize(len, T::default());
     }
     Ok(())
+}
+
+/// Lays up to 16 rows of `width` values out column after column: by fours, so that four values of a
+/// column are written at once.
+fn interleave(columns: &mut [[f32; TILE]], rows: &[f32], width: usize) {
+    for (quad, rows) in rows.chunks(4 * width).enumerate() {
+        let at = |row: usize| rows.get(row * width..(row + 1) * width).unwrap_or_default();
+        let [a, b, c, d] = [at(0), at(1), at(2), at(3)];
+        if d.is_empty() {
+            for (token, row) in rows.chunks_exact(width).enumerate() {
+                for (column, value) in columns.iter_mut().zip(row) {
+                    column[(4 * quad + token) % TILE] = *value;
+                }
+            }
+            continue;
+        }
+        for ((((column, a), b), c), d) in columns.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+            column.as_chunks_mut::<4>().0[quad % 4] = [*a, *b, *c, *d];
+        }
+    }
 }
 
 impl Activations {
@@ -236,12 +265,7 @@ impl Activations {
             (ActKind::F32, _) => {
                 let tiles = self.tile_floats.chunks_exact_mut(floats);
                 for (tile, rows) in tiles.zip(x.chunks(TILE * width)) {
-                    let tile = tile.get_mut(first..end).unwrap_or_default();
-                    for (token, row) in rows.chunks_exact(width).enumerate() {
-                        for (column, value) in tile.iter_mut().zip(row) {
-                            column[token % TILE] = *value;
-                        }
-                    }
+                    interleave(tile.get_mut(first..end).unwrap_or_default(), rows, width);
                 }
             }
         }
@@ -287,9 +311,9 @@ impl Activations {
     }
 
     /// Tiles of up to 16 tokens, each with its columns.
-    pub(crate) fn float_tiles(&self) -> impl Iterator<Item = &[[f32; TILE]]> + Clone {
-        self.tile_floats
-            .chunks_exact(padded_floats(self.cols).max(1))
-            .take(self.tokens.div_ceil(TILE))
+    pub(crate) fn float_tiles(&self) -> FloatTiles<'_> {
+        let per_tile = padded_floats(self.cols).max(1);
+        let used = self.tokens.div_ceil(TILE) * per_tile;
+        FloatTiles { columns: self.tile_floats.get(..used).unwrap_or_default(), per_tile }
     }
 }

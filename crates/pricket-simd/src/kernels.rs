@@ -9,6 +9,8 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avxvnni;
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
+mod columns;
+#[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_endian = "little")))]
 mod many;
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 mod neon;
@@ -28,7 +30,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crossbeam_utils::CachePadded;
 use half::f16;
 
-use crate::activations::{Run, TILE, Tiles};
+use crate::activations::{FloatTiles, Run, TILE, Tiles};
 use crate::matmul::Product;
 use crate::ops::{Attended, AttentionSpace, AttentionTile, KvLine, RopePairing};
 use crate::packed::{Line, Panel};
@@ -45,7 +47,7 @@ pub(crate) struct Table {
     pub(crate) matvec: fn(&Panel<'_>, &[Run<1>], &mut [f32]),
     pub(crate) matmul: fn(&Panel<'_>, Tiles<'_>, Product<'_>),
     pub(crate) float_matvec: fn(&Panel<'_>, &[f32], &mut [f32]),
-    pub(crate) float_matmul: fn(&Panel<'_>, &[[f32; TILE]], Product<'_>),
+    pub(crate) float_matmul: fn(&Panel<'_>, FloatTiles<'_>, Product<'_>),
     pub(crate) fetch: fn(&[Line]),
     pub(crate) dot: fn(&[f32], &[f32]) -> f32,
     pub(crate) squared_distance: fn(&[f32], &[f32]) -> f32,

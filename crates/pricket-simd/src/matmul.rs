@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use crate::kernels::walk;
 use crate::{ActKind, Activations, Kernels, PackedMatrix, SimdError};
 
 /// Where a kernel for many tokens writes: token `t`, row `r` of the panel goes to
@@ -75,7 +74,7 @@ pub fn matmul(
         }
         (ActKind::F32, tokens) => {
             let product = Product { data: out, stride: out_stride, tokens };
-            walk::blocks(&panel, &act.float_tiles(), product, table.float_matmul);
+            (table.float_matmul)(&panel, act.float_tiles(), product);
         }
     }
     Ok(())

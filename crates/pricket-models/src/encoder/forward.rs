@@ -1,5 +1,7 @@
 //! A group of texts through all layers, on one thread.
 
+use std::ops::Range;
+
 use pricket_simd::{Activations, GROUP_ROWS, Kernels, matmul};
 
 use super::attention::attend;
@@ -80,12 +82,10 @@ impl EncoderWeights {
         self.set(&mut space.acts, one, &space.x, b.hidden)?;
         let mut first = 0;
         for dense in &layer.projections {
-            let (qkv, acts) = (&mut space.qkv, &space.acts);
-            in_blocks(kernels, dense, acts, &mut space.block, |column, rows, product| {
-                put(qkv, width, first + column, rows, product);
-                Ok(())
-            })?;
-            first += dense.weight.rows();
+            let (rows, places) = (dense.weight.rows(), space.qkv.get_mut(first..));
+            let places = places.unwrap_or_default();
+            multiply(kernels, dense, 0..rows, &space.acts, places, width)?;
+            first += rows;
         }
         let (mut qkv, mut attended) = (&mut space.qkv[..], &mut space.attended[..]);
         for text in texts {
@@ -121,7 +121,7 @@ impl EncoderWeights {
                 (Activation::SiluGated, Some(gate)) => {
                     gates.resize(tokens * rows, 0.0);
                     gated.resize(tokens * rows, 0.0);
-                    multiply(kernels, gate, column, rows, acts, gates)?;
+                    multiply(kernels, gate, column..column + rows, acts, gates, rows)?;
                     kernels.silu_mul(gates, ups, gated)?;
                     return Ok(inner.set_columns(kernels, column, rows, gated)?);
                 }
@@ -176,40 +176,31 @@ fn in_blocks(
     for column in (0..dense.weight.rows()).step_by(BLOCK_GROUPS * GROUP_ROWS) {
         let rows = (dense.weight.rows() - column).min(BLOCK_GROUPS * GROUP_ROWS);
         block.resize(tokens * rows, 0.0);
-        multiply(kernels, dense, column, rows, acts, block)?;
+        multiply(kernels, dense, column..column + rows, acts, block, rows)?;
         take(column, rows, block)?;
     }
     Ok(())
 }
 
-/// Some rows of a projection for every token: (tokens, rows), from the row `first` on, which begins
-/// a group.
+/// Some rows of a projection, the first of which begins a group, for every token: (tokens, rows),
+/// with `stride` values from one token to the next.
 fn multiply(
     kernels: &Kernels,
     dense: &Dense,
-    first: usize,
-    rows: usize,
+    rows: Range<usize>,
     acts: &Activations,
     out: &mut [f32],
+    stride: usize,
 ) -> Result<(), ModelError> {
-    let groups = first / GROUP_ROWS..(first + rows).div_ceil(GROUP_ROWS);
-    matmul(kernels, &dense.weight, groups, acts, out, rows)?;
+    let groups = rows.start / GROUP_ROWS..rows.end.div_ceil(GROUP_ROWS);
+    matmul(kernels, &dense.weight, groups, acts, out, stride)?;
     if let Some(bias) = &dense.bias {
-        let bias = bias.get(first..first + rows).unwrap_or_default();
-        for row in out.chunks_exact_mut(rows) {
-            kernels.add_assign(row, bias)?;
+        let bias = bias.get(rows).unwrap_or_default();
+        for row in out.chunks_mut(stride) {
+            kernels.add_assign(row.get_mut(..bias.len()).unwrap_or_default(), bias)?;
         }
     }
     Ok(())
-}
-
-/// Puts a block of columns into rows of `width` values.
-fn put(out: &mut [f32], width: usize, column: usize, rows: usize, product: &[f32]) {
-    for (row, product) in out.chunks_exact_mut(width).zip(product.chunks_exact(rows)) {
-        if let Some(places) = row.get_mut(column..column + rows) {
-            places.copy_from_slice(product);
-        }
-    }
 }
 
 /// Adds a block of columns to rows of `width` values.

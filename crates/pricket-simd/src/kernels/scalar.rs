@@ -4,7 +4,7 @@ use half::f16;
 
 use super::Table;
 use super::walk::{self, PASS};
-use crate::activations::{Run, TILE, Tiles};
+use crate::activations::{FloatTiles, Run, TILE, Tiles};
 use crate::format::SCALED_COLS;
 use crate::matmul::Product;
 use crate::ops::registers::{Lanes, Registers};
@@ -75,7 +75,7 @@ fn matmul(panel: &Panel<'_>, tiles: Tiles<'_>, out: Product<'_>) {
 
 fn tile(panel: &Panel<'_>, runs: &[Run<TILE>], out: Product<'_>) {
     let per_unit = panel.layout.unit().1 / 32;
-    walk::tile(panel, runs, per_unit, out, |[lines], runs, pass, tokens, [sums]| {
+    walk::tile(panel, runs, per_unit, out, |lines, runs, pass, tokens, sums| {
         add_runs(panel.layout, lines, runs, pass * PASS, &mut sums[..tokens]);
     });
 }
@@ -173,9 +173,13 @@ fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     });
 }
 
-fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
+fn float_matmul(panel: &Panel<'_>, x: FloatTiles<'_>, out: Product<'_>) {
+    walk::blocks(panel, &x.columns.chunks_exact(x.per_tile), out, float_tile);
+}
+
+fn float_tile(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
     let per_unit = panel.layout.unit().1;
-    walk::tile(panel, x, per_unit, out, |[lines], x, pass, tokens, [sums]| {
+    walk::tile(panel, x, per_unit, out, |lines, x, pass, tokens, sums| {
         each_column(panel.layout, lines, |column, weights| {
             let Some(values) = x.get(column) else { return };
             let values = values.iter().skip(pass * PASS);

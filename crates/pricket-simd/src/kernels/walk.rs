@@ -5,7 +5,7 @@ use crate::activations::TILE;
 use crate::matmul::Product;
 use crate::packed::{GROUP_ROWS, Line, Panel};
 
-/// Tokens of one pass of a tile kernel for float weights, or of the scalar one: their sums stay in
+/// Tokens of one pass of a kernel for float weights, or of the scalar one: their sums stay in
 /// registers.
 pub(super) const PASS: usize = 8;
 
@@ -36,16 +36,15 @@ pub(super) fn vector(
 }
 
 /// A tile of tokens. `activations` has `per_unit` entries for each unit of columns. `add` adds a
-/// slab of columns to the sums of one pass over `GROUPS` groups of rows, of which the panel has a
-/// whole number: each group's lines, activations, index of the pass, tokens in it, each group's
-/// sums.
+/// slab of columns of a group to the sums of one pass: lines, activations, index of the pass, tokens
+/// in it, sums.
 #[inline(always)]
-pub(super) fn tile<A, const GROUPS: usize>(
+pub(super) fn tile<A>(
     panel: &Panel<'_>,
     activations: &[A],
     per_unit: usize,
     out: Product<'_>,
-    add: impl Fn([&[Line]; GROUPS], &[A], usize, usize, &mut [Sums; GROUPS]),
+    add: impl Fn(&[Line], &[A], usize, usize, &mut Sums),
 ) {
     let (unit_lines, _) = panel.layout.unit();
     let units = panel.group_lines / unit_lines;
@@ -57,34 +56,25 @@ pub(super) fn tile<A, const GROUPS: usize>(
         // The last unit of a layout may have more columns than there are.
         let end = (last * per_unit).min(activations.len());
         let part = activations.get(first * per_unit..end).unwrap_or_default();
-        for (index, lines) in panel.lines.chunks_exact(GROUPS * panel.group_lines).enumerate() {
-            let groups: [&[Line]; GROUPS] = std::array::from_fn(|group| {
-                let start = group * panel.group_lines;
-                let slab = start + first * unit_lines..start + last * unit_lines;
-                lines.get(slab).unwrap_or_default()
-            });
+        for (group, lines) in panel.lines.chunks_exact(panel.group_lines).enumerate() {
+            let lines = lines.get(first * unit_lines..last * unit_lines).unwrap_or_default();
+            let rows = panel.rows.saturating_sub(group * GROUP_ROWS).min(GROUP_ROWS);
             for pass in 0..tokens.min(TILE).div_ceil(PASS) {
                 let count = (tokens - pass * PASS).min(PASS);
-                let at = |group: usize, token: usize| {
-                    let row = (index * GROUPS + group) * GROUP_ROWS;
-                    let rows = panel.rows.saturating_sub(row).min(GROUP_ROWS);
-                    let start = (pass * PASS + token) * stride + row;
+                let at = |token: usize| {
+                    let start = (pass * PASS + token) * stride + group * GROUP_ROWS;
                     start..start + rows
                 };
-                let mut sums = [[[0.0; GROUP_ROWS]; PASS]; GROUPS];
+                let mut sums = [[0.0; GROUP_ROWS]; PASS];
                 if first > 0 {
                     // The sums so far wait in the output: a single goes there and back unchanged.
-                    for (group, sums) in sums.iter_mut().enumerate() {
-                        for (token, sums) in sums.iter_mut().enumerate().take(count) {
-                            take(data.get(at(group, token)).unwrap_or_default(), sums);
-                        }
+                    for (token, sums) in sums.iter_mut().enumerate().take(count) {
+                        take(data.get(at(token)).unwrap_or_default(), sums);
                     }
                 }
-                add(groups, part, pass, count, &mut sums);
-                for (group, sums) in sums.iter().enumerate() {
-                    for (token, sums) in sums.iter().enumerate().take(count) {
-                        put(data.get_mut(at(group, token)).unwrap_or_default(), sums);
-                    }
+                add(lines, part, pass, count, &mut sums);
+                for (token, sums) in sums.iter().enumerate().take(count) {
+                    put(data.get_mut(at(token)).unwrap_or_default(), sums);
                 }
             }
         }
@@ -131,7 +121,7 @@ pub(super) fn put(places: &mut [f32], sums: &[f32; GROUP_ROWS]) {
 
 /// Copies up to 16 places into the sums.
 #[inline(always)]
-fn take(places: &[f32], sums: &mut [f32; GROUP_ROWS]) {
+pub(super) fn take(places: &[f32], sums: &mut [f32; GROUP_ROWS]) {
     if let Ok(full) = <&[f32; GROUP_ROWS]>::try_from(places) {
         *sums = *full;
     } else {

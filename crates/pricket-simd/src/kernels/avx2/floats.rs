@@ -9,11 +9,11 @@ use std::array::from_fn;
 
 use bytemuck::must_cast;
 
-use crate::activations::TILE;
+use crate::activations::{FloatTiles, TILE};
 use crate::format::SCALED_COLS;
-use crate::kernels::walk::{self, Sums};
+use crate::kernels::{columns, walk};
 use crate::matmul::Product;
-use crate::packed::{Layout, Line, Panel};
+use crate::packed::{GROUP_ROWS, Layout, Line, Panel};
 
 /// One column of 16 rows.
 type Column = [__m256; 2];
@@ -37,28 +37,52 @@ pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
     });
 }
 
-/// Up to 16 tokens.
+/// Two tokens and more.
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
-    let per_unit = panel.layout.unit().1;
-    walk::tile(panel, x, per_unit, out, |[lines], x, pass, tokens, [sums]| {
-        for quad in 0..tokens.div_ceil(4) {
-            match panel.layout {
-                Layout::Half => add_quad::<2>(lines, x, pass, quad, sums, |line| half(line)),
-                Layout::UpperHalf => {
-                    add_quad::<2>(lines, x, pass, quad, sums, |line| upper_half(line));
-                }
-                Layout::Small => {
-                    let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
-                    for ([scales, codes @ ..], x) in units {
-                        let scales = must_cast(scales.0);
-                        add_quad::<4>(codes, x, pass, quad, sums, |line| small(line, scales));
-                    }
-                }
-                _ => add_quad::<1>(lines, x, pass, quad, sums, |line| [must_cast(line.0)]),
+pub(super) fn float_matmul(panel: &Panel<'_>, x: FloatTiles<'_>, mut out: Product<'_>) {
+    columns::matmul::<1>(
+        panel,
+        x,
+        &mut out,
+        |layout, lines, _, slab| open(layout, lines, slab),
+        |slab, x, pass, [sums]| {
+            for (quad, sums) in sums.0.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+                add_quad(slab, x, 2 * pass + quad, sums);
+            }
+        },
+    );
+}
+
+/// Whole units of a group as singles.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn open(layout: Layout, lines: &[Line], slab: &mut [[Line; 1]]) {
+    match layout {
+        Layout::Half => open_lines::<2>(lines, slab, |line| half(line)),
+        Layout::UpperHalf => open_lines::<2>(lines, slab, |line| upper_half(line)),
+        Layout::Small => {
+            let units = lines.as_chunks::<33>().0.iter().zip(slab.chunks_mut(SCALED_COLS));
+            for ([scales, codes @ ..], slab) in units {
+                let scales = must_cast(scales.0);
+                open_lines::<4>(codes, slab, |line| small(line, scales));
             }
         }
-    });
+        _ => open_lines::<1>(lines, slab, |line| [must_cast(line.0)]),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn open_lines<const COLS: usize>(
+    lines: &[Line],
+    slab: &mut [[Line; 1]],
+    open: impl Fn(&Line) -> [Column; COLS],
+) {
+    for (line, columns) in lines.iter().zip(slab.chunks_mut(COLS)) {
+        for (column, opened) in columns.iter_mut().zip(open(line)) {
+            column[0] = Line(must_cast(opened));
+        }
+    }
 }
 
 #[inline]
@@ -117,25 +141,16 @@ fn row_sums<const COLS: usize>(
     sums
 }
 
+/// Four tokens: 8 sums, of 16 registers.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn add_quad<const COLS: usize>(
-    lines: &[Line],
-    x: &[[f32; TILE]],
-    pass: usize,
-    quad: usize,
-    sums: &mut Sums,
-    open: impl Fn(&Line) -> [Column; COLS],
-) {
-    let sums = &mut sums.as_chunks_mut::<4>().0[quad & 1];
+fn add_quad(slab: &[[Line; 1]], x: &[[f32; TILE]], quad: usize, sums: &mut [[f32; GROUP_ROWS]; 4]) {
     let mut acc: [Column; 4] = must_cast(*sums);
-    for (line, x) in lines.iter().zip(x.as_chunks::<COLS>().0) {
-        for (column, x) in open(line).into_iter().zip(x) {
-            let x = &x.as_chunks::<4>().0[(2 * pass + quad) & 3];
-            for (acc, x) in acc.iter_mut().zip(x) {
-                for (acc, weights) in acc.iter_mut().zip(column) {
-                    *acc = _mm256_fmadd_ps(weights, _mm256_set1_ps(*x), *acc);
-                }
+    for ([line], x) in slab.iter().zip(x) {
+        let column: Column = must_cast(line.0);
+        for (acc, x) in acc.iter_mut().zip(&x.as_chunks::<4>().0[quad & 3]) {
+            for (acc, weights) in acc.iter_mut().zip(column) {
+                *acc = _mm256_fmadd_ps(weights, _mm256_set1_ps(*x), *acc);
             }
         }
     }

@@ -5,13 +5,14 @@ use core::arch::x86_64::{
     _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_mul_ps, _mm512_or_si512,
     _mm512_set1_epi16, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi16, _mm512_slli_epi32,
 };
-use std::array::{self, from_fn};
+use std::array::from_fn;
 
 use bytemuck::must_cast;
 
-use crate::activations::TILE;
+use crate::activations::{FloatTiles, TILE};
 use crate::format::SCALED_COLS;
-use crate::kernels::walk::{self, PASS, Sums};
+use crate::kernels::columns::{self, Column, PassSums};
+use crate::kernels::walk::{self, PASS};
 use crate::matmul::Product;
 use crate::packed::{Layout, Line, Panel};
 
@@ -39,9 +40,9 @@ pub(super) fn float_matvec(panel: &Panel<'_>, x: &[f32], out: &mut [f32]) {
 /// up the products.
 const GROUPS: usize = 3;
 
-/// Up to 16 tokens.
+/// Two tokens and more.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
+pub(super) fn float_matmul(panel: &Panel<'_>, x: FloatTiles<'_>, out: Product<'_>) {
     let Product { data, stride, tokens } = out;
     let (front, behind) = panel.split(GROUPS);
     groups::<GROUPS>(&front, x, Product { data: &mut *data, stride, tokens });
@@ -52,28 +53,52 @@ pub(super) fn float_matmul(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_
 /// A panel of so many groups, or a multiple of them.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-fn groups<const GROUPS: usize>(panel: &Panel<'_>, x: &[[f32; TILE]], out: Product<'_>) {
-    let per_unit = panel.layout.unit().1;
-    walk::tile::<_, GROUPS>(panel, x, per_unit, out, |lines, x, pass, _, sums| {
-        match panel.layout {
-            Layout::Half => add_pass::<2, GROUPS>(lines, x, pass, sums, |line| half(line)),
-            Layout::UpperHalf => {
-                add_pass::<2, GROUPS>(lines, x, pass, sums, |line| upper_half(line));
+fn groups<const GROUPS: usize>(panel: &Panel<'_>, x: FloatTiles<'_>, mut out: Product<'_>) {
+    columns::matmul::<GROUPS>(
+        panel,
+        x,
+        &mut out,
+        |layout, lines, group, slab| open(layout, lines, group, slab),
+        |slab, x, pass, sums| add(slab, x, pass, sums),
+    );
+}
+
+/// Whole units of a group as singles.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+fn open<const GROUPS: usize>(
+    layout: Layout,
+    lines: &[Line],
+    group: usize,
+    slab: &mut [Column<GROUPS>],
+) {
+    match layout {
+        Layout::Half => open_lines::<2, GROUPS>(lines, group, slab, |line| half(line)),
+        Layout::UpperHalf => open_lines::<2, GROUPS>(lines, group, slab, |line| upper_half(line)),
+        Layout::Small => {
+            let units = lines.as_chunks::<33>().0.iter().zip(slab.chunks_mut(SCALED_COLS));
+            for ([scales, codes @ ..], slab) in units {
+                let scales = must_cast(scales.0);
+                open_lines::<4, GROUPS>(codes, group, slab, |line| small(line, scales));
             }
-            Layout::Small => {
-                // Each group has scales of its own.
-                for (lines, sums) in lines.into_iter().zip(sums) {
-                    let units = lines.as_chunks::<33>().0.iter().zip(x.chunks(SCALED_COLS));
-                    let sums = array::from_mut(sums);
-                    for ([scales, codes @ ..], x) in units {
-                        let scales = must_cast(scales.0);
-                        add_pass::<4, 1>([codes], x, pass, sums, |line| small(line, scales));
-                    }
-                }
-            }
-            _ => add_pass::<1, GROUPS>(lines, x, pass, sums, |line| [must_cast(line.0)]),
         }
-    });
+        _ => open_lines::<1, GROUPS>(lines, group, slab, |line| [must_cast(line.0)]),
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
+fn open_lines<const COLS: usize, const GROUPS: usize>(
+    lines: &[Line],
+    group: usize,
+    slab: &mut [Column<GROUPS>],
+    open: impl Fn(&Line) -> [__m512; COLS],
+) {
+    for (line, columns) in lines.iter().zip(slab.chunks_mut(COLS)) {
+        for (column, opened) in columns.iter_mut().zip(open(line)) {
+            column[group % GROUPS] = Line(must_cast(opened));
+        }
+    }
 }
 
 #[inline]
@@ -130,34 +155,26 @@ fn row_sums<const COLS: usize>(
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]
-fn add_pass<const COLS: usize, const GROUPS: usize>(
-    lines: [&[Line]; GROUPS],
+fn add<const GROUPS: usize>(
+    slab: &[Column<GROUPS>],
     x: &[[f32; TILE]],
     pass: usize,
-    sums: &mut [Sums; GROUPS],
-    open: impl Fn(&Line) -> [__m512; COLS],
+    sums: &mut [PassSums; GROUPS],
 ) {
-    let mut acc: [[__m512; PASS]; GROUPS] = from_fn(|group| must_cast(sums[group]));
-    // What fills the activations up meets no weights.
-    let units = lines.first().map_or(0, |lines| lines.len());
-    for (unit, x) in x.as_chunks::<COLS>().0.iter().take(units).enumerate() {
-        let mut weights = [[_mm512_setzero_ps(); COLS]; GROUPS];
-        for (weights, lines) in weights.iter_mut().zip(lines) {
-            let Some(line) = lines.get(unit) else { break };
-            *weights = open(line);
+    let mut acc: [[__m512; PASS]; GROUPS] = from_fn(|group| must_cast(sums[group].0));
+    for (column, x) in slab.iter().zip(x) {
+        let mut weights = [zero(); GROUPS];
+        for (weights, line) in weights.iter_mut().zip(column) {
+            *weights = must_cast(line.0);
         }
-        for (column, x) in x.iter().enumerate() {
-            let x = &x.as_chunks::<PASS>().0[pass & 1];
-            for (token, x) in x.iter().enumerate() {
-                let x = _mm512_set1_ps(*x);
-                for group in 0..GROUPS {
-                    acc[group][token] =
-                        _mm512_fmadd_ps(weights[group][column], x, acc[group][token]);
-                }
+        for (token, x) in x.as_chunks::<PASS>().0[pass & 1].iter().enumerate() {
+            let x = _mm512_set1_ps(*x);
+            for group in 0..GROUPS {
+                acc[group][token] = _mm512_fmadd_ps(weights[group], x, acc[group][token]);
             }
         }
     }
     for (sums, acc) in sums.iter_mut().zip(acc) {
-        *sums = must_cast(acc);
+        sums.0 = must_cast(acc);
     }
 }
