@@ -291,6 +291,14 @@ pub enum HubError {
         /// What was looked for.
         wanted: String,
     },
+    /// A model of several files, one of which its repository does not have.
+    #[error("`{repo}` has no `{part}`, which is a part of the model; its makers have to add it")]
+    PartMissing {
+        /// The repository.
+        repo: String,
+        /// The part's path in it.
+        part: String,
+    },
     /// Every source failed.
     #[error("cannot get `{name}`: {}", told(failures))]
     SourcesExhausted {

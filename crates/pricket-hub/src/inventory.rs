@@ -122,7 +122,7 @@ fn in_snapshot(
     };
     let files = files_below(&snapshot);
     let mut models = Vec::new();
-    if let Ok(Selection::Folder(_)) = choose(repo, &files, None) {
+    if let Ok(Selection::Folder { .. }) = choose(repo, &files, None) {
         let whole = named(None);
         if let Ok(Some(path)) = cache.find(&whole) {
             models.extend(describe(whole.to_string(), path, Origin::Hub));

@@ -9,7 +9,7 @@ use crate::lock::FileLock;
 use crate::progress::Reporter;
 use crate::selection::{Selection, choose, is_pattern};
 use crate::settings::Settings;
-use crate::snapshot::RepoCache;
+use crate::snapshot::{RepoCache, missing_shard};
 use crate::transfer::transfer;
 use crate::{Alias, HubError, HubRef};
 
@@ -22,36 +22,33 @@ pub(crate) fn fetch(
 ) -> Result<PathBuf, HubError> {
     let client = Client::new(settings)?;
     let cache = RepoCache::new(&settings.hub_cache, &wanted.repo);
-    let selection = match &wanted.file {
-        Some(file) if !is_pattern(file) => Selection::File(file.clone()),
-        pattern => {
-            let files = client.list(&wanted.repo, &wanted.revision)?;
-            choose(&wanted.repo, &files, pattern.as_deref())?
-        }
-    };
-    let files = match &selection {
-        Selection::File(file) => std::slice::from_ref(file),
-        Selection::Folder(files) => files,
+    let exact = wanted.file.as_ref().filter(|file| !is_pattern(file));
+    let selection = if let Some(selection) = exact.and_then(|file| Selection::gguf(file)) {
+        selection
+    } else {
+        let files = client.list(&wanted.repo, &wanted.revision)?;
+        choose(&wanted.repo, &files, wanted.file.as_deref())?
     };
     let mut commit: Option<String> = None;
-    let mut last = cache.dir().to_path_buf();
-    for file in files {
+    for file in selection.files() {
         reporter.check()?;
         // The first answer settles the commit, so that a push in between mixes nothing.
         let revision = commit.as_deref().unwrap_or(&wanted.revision);
         let mut remote = client.describe(&wanted.repo, revision, file)?;
-        if let Some(alias) = pinned {
+        if let Some(alias) = pinned.filter(|alias| alias.file == *file) {
             pin(&mut remote, alias)?;
         }
-        last = fetch_file(&client, &cache, &remote, reporter)?;
+        let path = fetch_file(&client, &cache, &remote, reporter)?;
+        // Before the weights come: companions stand first.
+        if let Some(part) = missing_shard(&path, file, selection.files()) {
+            return Err(HubError::PartMissing { repo: wanted.repo.clone(), part });
+        }
         commit = Some(remote.commit);
     }
-    let Some(commit) = commit else { return Ok(last) };
+    let Some(commit) = commit else { return Ok(cache.dir().to_path_buf()) };
     cache.note(&wanted.revision, &commit)?;
-    match selection {
-        Selection::File(_) => Ok(last),
-        Selection::Folder(_) => Ok(cache.snapshot(&commit)),
-    }
+    let snapshot = cache.snapshot(&commit);
+    Ok(exact.map_or_else(|| selection.path(&snapshot), |file| snapshot.join(file)))
 }
 
 /// Refuses a file whose description already contradicts the alias, before a byte of it is fetched,

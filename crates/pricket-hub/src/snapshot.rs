@@ -70,18 +70,26 @@ impl RepoCache {
     pub(crate) fn find(&self, wanted: &HubRef) -> Result<Option<PathBuf>, HubError> {
         let Some(commit) = self.commit_of(&wanted.revision) else { return Ok(None) };
         let snapshot = self.snapshot(&commit);
-        if let Some(file) = &wanted.file
-            && snapshot.join(file).is_file()
-        {
-            return Ok(Some(snapshot.join(file)));
-        }
+        let named = wanted.file.as_ref().map(|file| snapshot.join(file));
+        let named = named.filter(|file| file.is_file());
         let files = files_below(&snapshot);
+        // What lies behind a link of a folder is in no listing, and stands for itself.
+        if let (Some(file), Some(path)) = (&wanted.file, &named)
+            && !files.contains(file)
+        {
+            return Ok(Some(path.clone()));
+        }
         match choose(&wanted.repo, &files, wanted.file.as_deref()) {
-            Ok(Selection::File(file)) => Ok(Some(snapshot.join(file))),
-            Ok(Selection::Folder(files)) if is_whole(&snapshot, &files) => Ok(Some(snapshot)),
+            Ok(selection) if is_whole(&snapshot, &selection) => {
+                Ok(Some(named.unwrap_or_else(|| selection.path(&snapshot))))
+            }
             // What is cached may be a part of what there is: the repository's own listing decides.
-            Ok(Selection::Folder(_))
-            | Err(HubError::NothingToRun { .. } | HubError::NameAmbiguous { .. }) => Ok(None),
+            Ok(_)
+            | Err(
+                HubError::NothingToRun { .. }
+                | HubError::NameAmbiguous { .. }
+                | HubError::PartMissing { .. },
+            ) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -143,19 +151,44 @@ pub(crate) fn files_below(root: &Path) -> Vec<String> {
     files
 }
 
-/// Whether every shard that the index names is there; without an index, one file is all.
-fn is_whole(snapshot: &Path, files: &[String]) -> bool {
-    let Some(index) = files.iter().find(|file| file.ends_with(".safetensors.index.json")) else {
-        return true;
-    };
+/// Whether every shard that the index names is there; without an index, what there is is all.
+fn is_whole(snapshot: &Path, selection: &Selection) -> bool {
+    let files = selection.files();
+    let Some(index) = files.iter().find(|file| is_index(file)) else { return true };
+    // An index that cannot be read names nothing that is there.
+    read_index(&snapshot.join(index))
+        .is_some_and(|read| read.weight_map.values().all(|shard| has_shard(index, shard, files)))
+}
+
+/// The path in the repository of a shard that a file names, if it is an index, and that is not among
+/// the files. What is wrong with an index is told when the model is opened.
+pub(crate) fn missing_shard(path: &Path, file: &str, files: &[String]) -> Option<String> {
+    let read = is_index(file).then(|| read_index(path)).flatten()?;
+    let missing = read.weight_map.into_values().filter(|shard| !has_shard(file, shard, files));
+    missing.min().map(|shard| beside(file, &shard))
+}
+
+fn is_index(file: &str) -> bool {
+    file.ends_with(".safetensors.index.json")
+}
+
+fn read_index(path: &Path) -> Option<Index> {
     let mut text = Vec::new();
-    let Ok(file) = fs::File::open(snapshot.join(index)) else { return false };
-    // An index that is cut here does not parse, and the model counts as not there.
-    if file.take(LISTING_BYTES_MAX).read_to_end(&mut text).is_err() {
-        return false;
+    // An index that is cut here does not parse.
+    fs::File::open(path).ok()?.take(LISTING_BYTES_MAX).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+fn has_shard(index: &str, shard: &str, files: &[String]) -> bool {
+    files.contains(&beside(index, shard))
+}
+
+/// A name beside a file, as a path in the repository.
+fn beside(file: &str, name: &str) -> String {
+    match file.rsplit_once('/') {
+        Some((folder, _)) => format!("{folder}/{name}"),
+        None => name.to_owned(),
     }
-    let Ok(index) = serde_json::from_slice::<Index>(&text) else { return false };
-    index.weight_map.values().all(|shard| files.contains(shard))
 }
 
 #[cfg(unix)]

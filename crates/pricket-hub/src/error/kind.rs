@@ -13,7 +13,8 @@ impl HubError {
             | Self::NotCached { .. }
             | Self::NotInstalled { .. }
             | Self::RemoteMissing { .. }
-            | Self::NothingToRun { .. } => ErrorKind::NotFound,
+            | Self::NothingToRun { .. }
+            | Self::PartMissing { .. } => ErrorKind::NotFound,
             Self::NameAmbiguous { .. }
             | Self::NameMalformed { .. }
             | Self::AliasRefused { .. }
@@ -88,6 +89,7 @@ impl HubError {
             Self::PipFailed { .. } => "pip_failed",
             Self::WheelMalformed { .. } => "wheel_malformed",
             Self::NothingToRun { .. } => "nothing_to_run",
+            Self::PartMissing { .. } => "part_missing",
             Self::SourcesExhausted { .. } => "sources_exhausted",
             Self::Cancelled { .. } => "cancelled",
         }

@@ -108,3 +108,137 @@ fn a_revision_with_a_slash_is_one_path_segment() {
     assert_eq!(hub.locate("hf:org/model@refs/pr/1#weights.gguf").unwrap(), Some(path));
     assert_eq!(hub.locate("hf:org/model/weights.gguf").unwrap(), None);
 }
+
+/// The files of a split model beside others.
+fn split() -> Manners {
+    Site::of(&[
+        ("m-q4-00001-of-00003.gguf", &body(400)),
+        ("m-q4-00002-of-00003.gguf", &body(500)),
+        ("m-q4-00003-of-00003.gguf", &body(600)),
+        ("m-q8.gguf", &body(800)),
+    ])
+}
+
+#[test]
+fn a_split_gguf_is_fetched_whole_by_whichever_part_or_pattern_names_it() {
+    for (name, path) in [
+        ("hf:org/model/m-q4-00001-of-00003.gguf", "m-q4-00001-of-00003.gguf"),
+        ("hf:org/model/m-q4-00003-of-00003.gguf", "m-q4-00003-of-00003.gguf"),
+        ("hf:org/model/*q4*", "m-q4-00001-of-00003.gguf"),
+        ("hf:org/model/*-00002-of-*", "m-q4-00001-of-00003.gguf"),
+    ] {
+        let dir = temp();
+        let site = Site::start(split());
+        let hub = hub_at(dir.path(), &site).build().unwrap();
+        assert_eq!(hub.locate(name).unwrap(), None);
+        let found = pulled(&hub, name);
+        assert_eq!(found.file_name().unwrap(), path, "{name}");
+        for (number, len) in [(1, 400), (2, 500), (3, 600)] {
+            let part = found.with_file_name(format!("m-q4-0000{number}-of-00003.gguf"));
+            assert_eq!(fs::read(part).unwrap(), body(len), "{name}");
+        }
+        assert_eq!(hub.locate(name).unwrap(), Some(found.clone()), "{name}");
+        // What is there is not asked for again; what is gone is, and nothing else.
+        let asked = site.log().len();
+        pulled(&hub, name);
+        assert_eq!(site.log().len(), asked, "{name}");
+        let gone = found.with_file_name("m-q4-00002-of-00003.gguf");
+        let blob = fs::canonicalize(&gone).unwrap();
+        fs::remove_file(&gone).unwrap();
+        fs::remove_file(blob).unwrap();
+        assert_eq!(hub.locate(name).unwrap(), None, "{name}");
+        let sent = site.sent();
+        pulled(&hub, name);
+        assert_eq!(fs::read(gone).unwrap(), body(500), "{name}");
+        assert_eq!(site.sent() - sent, 500, "{name}");
+    }
+}
+
+#[test]
+fn several_models_of_which_one_is_split_are_listed_once_each() {
+    let dir = temp();
+    let site = Site::start(split());
+    let hub = hub_at(dir.path(), &site).build().unwrap();
+    let error = refused(&hub, "hf:org/model");
+    assert_eq!(error.code, "model_ambiguous");
+    let listed = "`hf:org/model/m-q4-00001-of-00003.gguf` or `hf:org/model/m-q8.gguf`";
+    assert!(error.message.contains(listed), "{}", error.message);
+}
+
+#[test]
+fn a_part_that_the_repository_lacks_is_named() {
+    let mut manners = split();
+    manners.files.remove("m-q4-00002-of-00003.gguf");
+    let site = Site::start(manners);
+    for (name, code) in [
+        ("hf:org/model/*q4*", "part_missing"),
+        ("hf:org/model/m-q4-00001-of-00003.gguf", "remote_missing"),
+    ] {
+        let dir = temp();
+        let hub = hub_at(dir.path(), &site).build().unwrap();
+        let error = refused(&hub, name);
+        assert_eq!(error.code, code, "{name}");
+        assert!(error.message.contains("m-q4-00002-of-00003.gguf"), "{}", error.message);
+        assert_eq!(hub.locate(name).unwrap(), None, "{name}");
+    }
+    let mut manners = sharded();
+    manners.files.remove("model-2.safetensors");
+    let site = Site::start(manners);
+    for name in ["hf:org/model", "hf:org/model/model-1.safetensors"] {
+        let dir = temp();
+        let hub = hub_at(dir.path(), &site).build().unwrap();
+        let error = refused(&hub, name);
+        assert_eq!(error.code, "part_missing", "{name}");
+        assert!(error.message.contains("`model-2.safetensors`"), "{}", error.message);
+        // It was known before any weights came.
+        let fetched = site.log().into_iter().filter(|line| line.contains("model-1.safetensors"));
+        assert_eq!(fetched.count(), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_shard_or_the_index_names_the_folder_that_it_is_of() {
+    for name in ["model-2.safetensors", "model.safetensors.index.json", "config.json"] {
+        let dir = temp();
+        let site = Site::start(sharded());
+        let hub = hub_at(dir.path(), &site).build().unwrap();
+        let wanted = format!("hf:org/model/{name}");
+        let path = pulled(&hub, &wanted);
+        assert_eq!(path.file_name().unwrap(), name);
+        let shard = path.with_file_name("model-1.safetensors");
+        assert_eq!(fs::read(&shard).unwrap(), body(3000), "{name}");
+        assert!(path.with_file_name("tokenizer.json").is_file(), "{name}");
+        assert_eq!(hub.locate(&wanted).unwrap(), Some(path), "{name}");
+        fs::remove_file(shard).unwrap();
+        assert_eq!(hub.locate(&wanted).unwrap(), None, "{name}");
+    }
+    // Weights that are not the folder's are themselves and no more.
+    let dir = temp();
+    let site = Site::start(sharded());
+    let hub = hub_at(dir.path(), &site).build().unwrap();
+    let path = pulled(&hub, "hf:org/model/consolidated.safetensors");
+    assert!(!path.with_file_name("model-1.safetensors").exists());
+}
+
+#[test]
+fn a_folder_of_a_repository_is_a_model_too() {
+    let dir = temp();
+    let site = Site::start(Manners {
+        small: true,
+        ..Site::of(&[
+            ("README.md", b"words"),
+            ("large/config.json", b"{}"),
+            ("large/model.safetensors", &body(900)),
+            ("little/config.json", b"{}"),
+            ("little/tokenizer.json", b"{}"),
+            ("little/model.safetensors", &body(300)),
+        ])
+    });
+    let hub = hub_at(dir.path(), &site).build().unwrap();
+    let path = pulled(&hub, "hf:org/model/little/model.safetensors");
+    assert!(path.ends_with("little/model.safetensors"));
+    assert!(path.with_file_name("tokenizer.json").is_file());
+    assert!(!path.with_file_name("../large/config.json").exists());
+    let path = pulled(&hub, "hf:org/model/little/*.safetensors");
+    assert!(path.ends_with("little"), "{}", path.display());
+}
