@@ -174,7 +174,7 @@ fn a_decode_step_allocates_nothing() {
         // Past the sixteen tokens of a kernel's tile, and, on two threads, past the 32 from which
         // on each thread takes a tile of its own.
         for sequences in [3, 40] {
-            let tiny = [&tiny, &windowed, &mixed, &latent, &plain].map(|path| path.as_path());
+            let tiny = [&tiny, &windowed, &mixed, &latent, &plain].map(std::path::PathBuf::as_path);
             for path in tiny.into_iter().chain([deep.path(), quantised.path()]) {
                 let count = joining_allocations(path, threads, sequences);
                 assert_eq!(count, 0, "{sequences} sequences join, {threads} threads, {path:?}");

@@ -85,7 +85,9 @@ impl Model {
             let cols = shape[shape.len() - 1] as f32;
             let mut values = numbers(shape.iter().product(), index, 2.0 / cols.sqrt());
             if name.contains("norm") {
-                values.iter_mut().for_each(|value| *value += 1.0);
+                for value in &mut values {
+                    *value += 1.0;
+                }
             }
             tensors.push((name, "F32", shape, floats(&values)));
         }
@@ -93,12 +95,12 @@ impl Model {
         Self { folder }
     }
 
-    fn open(&self, options: OpenOptions) -> Result<Opened, ModelError> {
-        open(self.folder.path(), &options, &mut |_| ())
+    fn open(&self, options: &OpenOptions) -> Result<Opened, ModelError> {
+        open(self.folder.path(), options, &mut |_| ())
     }
 
     /// All logits of a prompt that comes in parts of so many tokens.
-    fn logits(&self, options: OpenOptions, part: usize) -> Vec<f32> {
+    fn logits(&self, options: &OpenOptions, part: usize) -> Vec<f32> {
         let mut model = self.open(options).unwrap().model;
         let mut cache = model.new_cache(1, 200).unwrap();
         let sequence = cache.open_sequence().unwrap();
@@ -179,13 +181,13 @@ fn floats_of_every_width_give_the_answer_of_their_values() {
             let what = format!("{} {heads:?}", stored[0].1);
             let stored = Model::new(heads, stored);
             let singles = Model::new(heads, kv_b("F32", rows, floats(&values)));
-            let want = singles.logits(threads(1), 150);
+            let want = singles.logits(&threads(1), 150);
             assert!(want.iter().any(|logit| logit.abs() > 0.5), "{what}: nothing to see");
             for (count, part) in [(1, 150), (2, 150), (2, 1), (1, 7)] {
-                let off = largest_difference(&stored.logits(threads(count), part), &want);
+                let off = largest_difference(&stored.logits(&threads(count), part), &want);
                 assert!(off < 1e-5, "{what}, {count} threads by {part}: off by {off}");
             }
-            let bytes = |model: &Model| model.open(threads(1)).unwrap().model.spec().weight_bytes;
+            let bytes = |model: &Model| model.open(&threads(1)).unwrap().model.spec().weight_bytes;
             // Codes of whole blocks stay codes on both sides.
             if what.starts_with("F8_E4M3 (128") {
                 let saved = bytes(&singles) - bytes(&stored);
@@ -204,27 +206,27 @@ fn the_latent_is_kept_once_in_every_format() {
     let rows = HEADS * (plain + value);
     let model = Model::new(heads, kv_b("F32", rows, floats(&numbers(rows * RANK, 5, 0.2))));
     let line = (RANK + turned) as u64;
-    let exact = model.logits(threads(1), 150);
+    let exact = model.logits(&threads(1), 150);
     for (kv, bytes, bound) in [
         (KvFormat::F32, 4 * line, 0.0),
         (KvFormat::F16, 2 * line, 4e-3),
         (KvFormat::Q8, line * 34 / 32, 6e-2),
     ] {
         let options = |count| OpenOptions { kv, ..threads(count) };
-        assert_eq!(model.open(options(1)).unwrap().model.spec().kv_bytes_per_token, bytes);
-        let whole = model.logits(options(1), 150);
+        assert_eq!(model.open(&options(1)).unwrap().model.spec().kv_bytes_per_token, bytes);
+        let whole = model.logits(&options(1), 150);
         let off = largest_difference(&whole, &exact);
         assert!(off <= bound, "{kv:?} is off by {off}");
         assert!(kv == KvFormat::F32 || off > 0.0, "{kv:?} rounds");
         for (count, part) in [(2, 150), (3, 40), (2, 1), (1, 1)] {
-            let same = model.logits(options(count), part) == whole;
+            let same = model.logits(&options(count), part) == whole;
             assert!(same, "{kv:?}: {count} threads by {part}");
         }
     }
     // A line that is no multiple of 32 wide has no eight bits.
     let heads = (32, 16, 48);
     let model = Model::new(heads, kv_b("F32", rows, floats(&numbers(rows * RANK, 5, 0.2))));
-    let narrow = model.open(OpenOptions { kv: KvFormat::Q8, ..threads(1) }).unwrap().model;
+    let narrow = model.open(&OpenOptions { kv: KvFormat::Q8, ..threads(1) }).unwrap().model;
     let refused = narrow.new_cache(1, 16).unwrap_err().to_string();
     assert!(refused.contains("heads of width 176"), "{refused}");
 }
@@ -236,10 +238,10 @@ fn floats_are_quantised_as_they_are_multiplied() {
     let heads @ (plain, _, value) = (64, 32, 64);
     let rows = HEADS * (plain + value);
     let model = Model::new(heads, kv_b("F32", rows, floats(&numbers(rows * RANK, 7, 0.2))));
-    let exact = model.logits(threads(1), 150);
+    let exact = model.logits(&threads(1), 150);
     let quantize = |what| OpenOptions { quantize: what, ..threads(2) };
-    let eight = largest_difference(&model.logits(quantize(Quantization::Q8_0), 150), &exact);
-    let four = largest_difference(&model.logits(quantize(Quantization::Q4_0), 150), &exact);
+    let eight = largest_difference(&model.logits(&quantize(Quantization::Q8_0), 150), &exact);
+    let four = largest_difference(&model.logits(&quantize(Quantization::Q4_0), 150), &exact);
     assert!(eight > 0.0 && eight < 0.1, "{eight}");
     assert!(four < 1.5 && four > eight, "{four}");
 }
@@ -249,12 +251,12 @@ fn what_makes_keys_and_values_is_named_where_it_is_wrong() {
     let heads @ (plain, _, value) = (24, 16, 20);
     let rows = HEADS * (plain + value);
     let missing = Model::new(heads, Vec::new());
-    let error = missing.open(threads(1)).unwrap_err().to_string();
+    let error = missing.open(&threads(1)).unwrap_err().to_string();
     assert_eq!(error, format!("tensor `{KV_B}` is missing"));
     assert_eq!(inspect(missing.folder.path()).unwrap().missing_tensors, [KV_B]);
     let values = |rows: usize| floats(&numbers(rows * RANK, 5, 0.2));
     let longer = Model::new(heads, kv_b("F32", rows + 16, values(rows + 16)));
-    let error = longer.open(threads(1)).unwrap_err();
+    let error = longer.open(&threads(1)).unwrap_err();
     assert_eq!(error.code(), "tensor_shape");
     assert!(error.to_string().contains(KV_B), "{error}");
 }
@@ -283,7 +285,7 @@ fn configs_that_no_latent_fits_are_refused_by_name() {
         let mut changed = config.clone();
         changed[field] = value.clone();
         fs::write(&path, changed.to_string()).unwrap();
-        let error = model.open(threads(1)).unwrap_err().to_string();
+        let error = model.open(&threads(1)).unwrap_err().to_string();
         assert!(error.contains(told), "{field} = {value}: {error}");
     }
     // With experts, which `first_k_dense_replace` keeps out of the one layer that there is.
@@ -311,7 +313,7 @@ fn configs_that_no_latent_fits_are_refused_by_name() {
         changed["n_group"] = json!(2);
         changed[field] = value.clone();
         fs::write(&path, changed.to_string()).unwrap();
-        let error = model.open(threads(1)).unwrap_err().to_string();
+        let error = model.open(&threads(1)).unwrap_err().to_string();
         assert!(error.contains(told), "{field} = {value}: {error}");
     }
 }

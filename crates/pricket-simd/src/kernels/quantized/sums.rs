@@ -15,7 +15,10 @@ macro_rules! sums {
                     8 => vectors::ints(run.minus_8[token]),
                     16 => vectors::shifted::<1>(vectors::ints(run.minus_8[token])),
                     128 => vectors::ints(run.minus_128[token]),
-                    _ => vectors::ints(ZERO * (run.minus_half[0][token] + run.minus_half[1][token])),
+                    _ => {
+                        let [low, high] = &run.minus_half;
+                        vectors::ints(ZERO * (low[token] + high[token]))
+                    }
                 }
             }
 
