@@ -1,5 +1,5 @@
-//! Matrix kernels of `pricket-simd` on one thread: products with one token, 8 and 32, weights out of
-//! the cache, and with 512 tokens, for the shapes of a small and a middling model.
+//! Matrix kernels of `pricket-simd` on one thread: products with one token, 8 and 32, weights out
+//! of the cache, and with 512 tokens, for the shapes of a small and a middling model.
 //!
 //! `cargo bench -p pricket-benches --bench kernels [-- FORMAT-OR-LEVEL ...]`
 #![allow(clippy::print_stdout, reason = "a bench reports to its reader")]

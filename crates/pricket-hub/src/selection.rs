@@ -73,8 +73,8 @@ const COMPANIONS: [&str; 13] = [
 /// How many candidates an ambiguity lists.
 const CANDIDATES_MAX: usize = 12;
 
-/// Chooses from the files of a repository: what fits `wanted`, else the safetensors folder, else the
-/// only GGUF model. What is named by one of its files is chosen whole.
+/// Chooses from the files of a repository: what fits `wanted`, else the safetensors folder, else
+/// the only GGUF model. What is named by one of its files is chosen whole.
 pub(crate) fn choose(
     repo: &str,
     files: &[String],

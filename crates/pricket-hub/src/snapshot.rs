@@ -160,8 +160,8 @@ fn is_whole(snapshot: &Path, selection: &Selection) -> bool {
         .is_some_and(|read| read.weight_map.values().all(|shard| has_shard(index, shard, files)))
 }
 
-/// The path in the repository of a shard that a file names, if it is an index, and that is not among
-/// the files. What is wrong with an index is told when the model is opened.
+/// The path in the repository of a shard that a file names, if it is an index, and that is not
+/// among the files. What is wrong with an index is told when the model is opened.
 pub(crate) fn missing_shard(path: &Path, file: &str, files: &[String]) -> Option<String> {
     let read = is_index(file).then(|| read_index(path)).flatten()?;
     let missing = read.weight_map.into_values().filter(|shard| !has_shard(file, shard, files));

@@ -8,11 +8,11 @@ use crate::{Format, SimdError};
 
 /// Turns one row of numbers into blocks of a format. `out` holds exactly the row's bytes.
 ///
-/// Three are ggml's reference quantisers: `Q8_0`, where the greatest magnitude of 32 becomes 127 and
-/// halves are rounded away from zero, and `Q4_0` and `Q5_0`, where it becomes -8 or -16 (the first
-/// of several) and the rest is rounded up from 8.5 or 16.5 steps below. `Q4_K` leaves the choice of
-/// scales to whoever writes it, and has a search of our own for the least sum of squares: the same
-/// blocks from the same numbers on every machine.
+/// Three are ggml's reference quantisers: `Q8_0`, where the greatest magnitude of 32 becomes 127
+/// and halves are rounded away from zero, and `Q4_0` and `Q5_0`, where it becomes -8 or -16 (the
+/// first of several) and the rest is rounded up from 8.5 or 16.5 steps below. `Q4_K` leaves the
+/// choice of scales to whoever writes it, and has a search of our own for the least sum of squares:
+/// the same blocks from the same numbers on every machine.
 ///
 /// # Errors
 /// [`SimdError::QuantizerMissing`] for other formats, [`SimdError::NotFinite`] for a value that no

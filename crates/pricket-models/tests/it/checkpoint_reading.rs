@@ -15,8 +15,18 @@ use crate::fixtures::{committed, outside};
 const LLAMAS: [&str; 3] = ["tiny-llama", "tiny-llama-tied", "tiny-llama3-rope"];
 
 /// Other checkpoints of the fixtures whose families run.
-const RUNNING: &[&str] =
-    &["tiny-qwen2", "tiny-qwen3", "tiny-qwen3-moe", "tiny-mistral", "tiny-phi3", "tiny-gemma3"];
+const RUNNING: &[&str] = &[
+    "tiny-qwen2",
+    "tiny-qwen3",
+    "tiny-qwen3-moe",
+    "tiny-mistral",
+    "tiny-phi3",
+    "tiny-gemma3",
+    "tiny-deepseek-v3-groups",
+    "tiny-kimi-k2",
+    "tiny-kimi-k2-fp8",
+    "tiny-kimi-k2-int4",
+];
 
 #[test]
 fn both_layouts_of_a_config_say_the_same() {

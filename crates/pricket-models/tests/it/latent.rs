@@ -242,7 +242,7 @@ fn floats_are_quantised_as_they_are_multiplied() {
     let quantize = |what| OpenOptions { quantize: what, ..threads(2) };
     let eight = largest_difference(&model.logits(&quantize(Quantization::Q8_0), 150), &exact);
     let four = largest_difference(&model.logits(&quantize(Quantization::Q4_0), 150), &exact);
-    assert!(eight > 0.0 && eight < 0.1, "{eight}");
+    assert!(eight > 0.0 && eight < 0.2, "{eight}");
     assert!(four < 1.5 && four > eight, "{four}");
 }
 

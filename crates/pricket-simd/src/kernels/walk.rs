@@ -36,8 +36,8 @@ pub(super) fn vector(
 }
 
 /// A tile of tokens. `activations` has `per_unit` entries for each unit of columns. `add` adds a
-/// slab of columns of a group to the sums of one pass: lines, activations, index of the pass, tokens
-/// in it, sums.
+/// slab of columns of a group to the sums of one pass: lines, activations, index of the pass,
+/// tokens in it, sums.
 #[inline(always)]
 pub(super) fn tile<A>(
     panel: &Panel<'_>,

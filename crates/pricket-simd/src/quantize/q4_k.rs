@@ -3,9 +3,9 @@
 //! A number is `d * scale * code - offset_step * offset`. The format says how that is read and not
 //! how it is found. Here a run first looks for its own best scale and offset as reals: codes are
 //! drawn from several first guesses, and for given codes the best pair is that of a regression.
-//! The greatest of both give the block its two steps; then each run takes the best of the nine pairs
-//! of whole numbers around its own. The steps are a regression again, and the pairs are chosen once
-//! more. All sums are of squares, none is weighted.
+//! The greatest of both give the block its two steps; then each run takes the best of the nine
+//! pairs of whole numbers around its own. The steps are a regression again, and the pairs are
+//! chosen once more. All sums are of squares, none is weighted.
 
 use half::f16;
 
@@ -16,9 +16,9 @@ type Run = [f32; 32];
 const CODE_MAX: f32 = 15.0;
 const SIXTH_BIT_MAX: f32 = 63.0;
 
-/// First guesses: by how many codes the range of a run is cut (or, below zero, stretched), and which
-/// share of that is cut at its lower end. With 21 guesses that are all anchored at the lower end even
-/// numbers lost 1.1 % more.
+/// First guesses: by how many codes the range of a run is cut (or, below zero, stretched), and
+/// which share of that is cut at its lower end. With 21 guesses that are all anchored at the lower
+/// end even numbers lost 1.1 % more.
 const GUESSES: [(f32, f32); 16] = [
     (0.0, 0.0),
     (-1.0, 0.0),
@@ -41,8 +41,8 @@ const GUESSES: [(f32, f32); 16] = [
 /// How often the block's steps are found and the runs' numbers for them. A third time won 0.1 %.
 const ROUNDS: usize = 2;
 
-/// What 2^23 and a half of it are added for: the sum has no bits behind the point, so that taking it
-/// away again leaves the nearest whole number.
+/// What 2^23 and a half of it are added for: the sum has no bits behind the point, so that taking
+/// it away again leaves the nearest whole number.
 const WHOLE: f32 = 12_582_912.0;
 
 /// Sums of a run, in eight parts that are added at the end: the same sum on every machine, and one
