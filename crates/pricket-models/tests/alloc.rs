@@ -23,9 +23,9 @@ use gguf_writer::File;
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// What a count gives, or what it gives when it is taken once more: the test harness allocates, on a
-/// thread of its own, when it tells that a test runs for a minute. What a step allocates itself it
-/// allocates again.
+/// What a count gives, or what it gives when it is taken once more: the test harness allocates, on
+/// a thread of its own, when it tells that a test runs for a minute. What a step allocates itself
+/// it allocates again.
 fn steadily(count: impl Fn() -> usize) -> usize {
     match count() {
         0 => 0,
