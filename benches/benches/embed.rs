@@ -1,7 +1,7 @@
 //! Vectors of 1,000 sentences: ours beside sentence-transformers, by turns in one run.
 //!
 //! `cargo bench -p pricket-benches --bench embed -- [--rounds 5] [--threads N] [--texts 1000]
-//! FOLDER...`
+//! [--quantize none|q8_0|q4_0] FOLDER...`
 //!
 //! Both sides get the same texts and are timed from the texts to all vectors, tokenizing included;
 //! loading is not. The other side keeps its model in one process of the interpreter that
@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use pricket::core::{Embedder, EmbeddingChunk, EmbeddingRequest};
 use pricket::engine::{EmbeddingEngine, EmbeddingOptions};
-use pricket::models::{EncoderOptions, EncoderSpec};
+use pricket::models::{EncoderOptions, EncoderSpec, Quantization};
 use pricket::simd::default_threads;
 use pricket_benches::{Failure, Spread};
 use serde_json::{Value, json};
@@ -27,11 +27,14 @@ const VARIABLE: &str = "PRICKET_PEER_PYTHON";
 /// How many texts the other side puts into a batch; 32 is its default.
 const BATCHES: [usize; 5] = [8, 16, 32, 64, 128];
 
-/// The least cosine between both sides' vectors of a text.
+/// The least cosine between both sides' vectors of a text, of weights as stored and of quantised
+/// ones.
 const COSINE_MIN: f64 = 0.9999;
+const COSINE_MIN_QUANTIZED: f64 = 0.99;
 
 fn main() -> Result<(), Failure> {
     let (mut rounds, mut threads, mut count) = (5, default_threads(), 1_000);
+    let mut quantize = Quantization::None;
     let mut folders = Vec::new();
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
@@ -40,6 +43,11 @@ fn main() -> Result<(), Failure> {
             "--rounds" => rounds = value()?.parse()?,
             "--threads" => threads = value()?.parse()?,
             "--texts" => count = value()?.parse()?,
+            "--quantize" => {
+                let name = value()?;
+                let found = Quantization::ALL.into_iter().find(|what| what.name() == name);
+                quantize = found.ok_or_else(|| format!("{name} is no quantisation"))?;
+            }
             flag if flag.starts_with("--") => return Err(format!("{flag} is unknown").into()),
             folder => folders.push(PathBuf::from(folder)),
         }
@@ -51,12 +59,20 @@ fn main() -> Result<(), Failure> {
     let texts = texts(count);
     println!("| model | side | texts/s, median (min, max) | ours by it |");
     println!("|---|---|---|---|");
-    folders.iter().try_for_each(|folder| compare(folder, &texts, rounds, threads))
+    let model = EncoderOptions { threads: Some(threads), quantize, ..EncoderOptions::default() };
+    folders.iter().try_for_each(|folder| compare(folder, &texts, rounds, &model))
 }
 
-fn compare(folder: &Path, texts: &[String], rounds: usize, threads: usize) -> Result<(), Failure> {
+fn compare(
+    folder: &Path,
+    texts: &[String],
+    rounds: usize,
+    model: &EncoderOptions,
+) -> Result<(), Failure> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let model = EncoderOptions { threads: Some(threads), ..EncoderOptions::default() };
+    let floats = model.quantize == Quantization::None;
+    let cosine_min = if floats { COSINE_MIN } else { COSINE_MIN_QUANTIZED };
+    let (model, threads) = (model.clone(), model.threads.unwrap_or_else(default_threads));
     let options = EmbeddingOptions { model, ..EmbeddingOptions::default() };
     let engine = EmbeddingEngine::load(folder, &options, &mut |_| ())?;
     let mut peer = match Peer::start(folder, texts, threads) {
@@ -71,7 +87,7 @@ fn compare(folder: &Path, texts: &[String], rounds: usize, threads: usize) -> Re
     if let Some(peer) = &mut peer {
         let least = peer.agreement(&ours)?;
         println!("| {name} | least cosine between both | {least:.7} | |");
-        if least < COSINE_MIN {
+        if least < cosine_min {
             return Err(format!("the sides give other vectors: the least cosine is {least}").into());
         }
     }

@@ -3,15 +3,18 @@
 //! It does not know how to print: a bench does that.
 //!
 //! Key types: [`Limits`] is what the machine can do at most, [`Synthetic`] is a model file that
-//! needs no download, [`peers`] runs other engines and reads what they print.
+//! needs no download, [`Mixture`] one of experts, [`peers`] runs other engines and reads what they
+//! print.
 
 mod machine;
+mod mixture;
 mod statistics;
 mod synthetic;
 
 pub mod peers;
 
 pub use machine::Limits;
+pub use mixture::Mixture;
 pub use statistics::{Spread, best, median};
 pub use synthetic::Synthetic;
 

@@ -8,6 +8,7 @@
 )]
 
 mod answer;
+mod conformance;
 mod injection;
 mod kimi;
 mod real;

@@ -10,6 +10,7 @@
 )]
 
 mod company;
+mod disk;
 mod files;
 mod kimi;
 mod real;

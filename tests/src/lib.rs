@@ -3,6 +3,7 @@
 //!
 //! It knows no test: it says what is so, and the suites say what must be.
 
+mod conformance;
 mod conversion;
 mod fixture;
 mod nesting;
@@ -10,6 +11,7 @@ mod pass;
 mod reference;
 mod truncation;
 
+pub use conformance::complaints;
 pub use conversion::{LatentForm, converted, converted_as};
 pub use fixture::{Scratch, fixtures, real_model, tiny_model};
 pub use nesting::nested;

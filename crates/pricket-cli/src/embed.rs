@@ -13,6 +13,7 @@ use crate::args::{EmbedArgs, RerankArgs, TextArgs};
 use crate::config::{Config, MEMORY, THREADS};
 use crate::error::CliError;
 use crate::interrupt::{Ended, Interrupt};
+use crate::load::quantization;
 use crate::progress::ProgressDisplay;
 use crate::terminal::Terminal;
 use crate::{locate, prompt};
@@ -81,6 +82,7 @@ fn options(model: &str, config: &Config) -> EmbeddingOptions {
         model: EncoderOptions {
             threads: config.count(&THREADS),
             memory: config.size(&MEMORY),
+            quantize: quantization(config),
             ..EncoderOptions::default()
         },
         ..EmbeddingOptions::default()

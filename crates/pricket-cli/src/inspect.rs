@@ -113,6 +113,9 @@ fn rows(i: &Inspection) -> Vec<[String; 2]> {
         }
     }
     row("memory needed", memory(i));
+    if let Some(on_disk) = on_disk(i) {
+        row("experts on disk", on_disk);
+    }
     if let Some((packed, buffers)) = i.packed_bytes.zip(i.buffer_bytes) {
         let [packed, buffers] = [packed, buffers].map(ByteSize);
         row("without context", format!("{packed} packed weights, about {buffers} buffers"));
@@ -152,6 +155,15 @@ fn quantisation(i: &Inspection) -> String {
         format!("{} {} ({}{refused})", entry.tensors, entry.name, ByteSize(entry.bytes))
     });
     format!("{}: {}", i.quantization, all.collect::<Vec<_>>().join(", "))
+}
+
+/// What a mixture needs at least, where its experts stay in the files.
+fn on_disk(i: &Inspection) -> Option<String> {
+    let one = i.expert_room_bytes?;
+    let context = USUAL_CONTEXT.min(i.context_length.unwrap_or(USUAL_CONTEXT));
+    let [least, all, one] =
+        [i.memory_bytes_on_disk(context, one)?, i.expert_bytes?, one].map(ByteSize);
+    Some(format!("{least} and slow, with one expert of {one} in memory; all of them take {all}"))
 }
 
 fn memory(i: &Inspection) -> String {

@@ -1,10 +1,13 @@
 //! From files to something that runs: an engine, or a bare forward pass.
 
+use pricket::core::ByteSize;
 use pricket::engine::{Engine, EngineOptions, TemplateOrigin};
-use pricket::models::{self, Backend, KvFormat, OpenOptions, Opened, Quantization};
+use pricket::models::{self, Backend, KvFormat, ModelSpec, OpenOptions, Opened, Quantization};
 use pricket::tokenizer::ChatTemplate;
 
-use crate::config::{BACKEND, CONTEXT, Config, KV, MEMORY, QUANTIZE, TEMPLATE, THREADS};
+use crate::config::{
+    BACKEND, CONTEXT, Config, EXPERTS_MEMORY, KV, MEMORY, QUANTIZE, TEMPLATE, THREADS,
+};
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
 use crate::progress::ProgressDisplay;
@@ -42,7 +45,22 @@ pub(crate) fn engine(
             shown = display.show(&event, terminal);
         }
     })?;
+    note_experts(engine.model_spec(), terminal);
     shown.map(|()| engine)
+}
+
+/// Says what experts on disk cost, before anything is asked of the model.
+fn note_experts(spec: &ModelSpec, terminal: &mut Terminal) {
+    let Some(told) = spec.experts_on_disk else { return };
+    terminal.note(format_args!(
+        "experts stay on disk: {} of {} are in memory; a token reads {} at most, which by the \
+         speed of loading ({} a second) leaves {:.2} tokens a second at worst",
+        ByteSize(told.room_bytes),
+        ByteSize(told.file_bytes),
+        ByteSize(told.token_bytes),
+        ByteSize(told.read_bytes_per_second),
+        told.tokens_per_second(),
+    ));
 }
 
 /// Says where a template stands in for one that the model does not have.
@@ -86,14 +104,19 @@ pub(crate) fn options(config: &Config) -> OpenOptions {
         Some("q8_0") => KvFormat::Q8,
         _ => KvFormat::Auto,
     };
-    let wanted = config.text(&QUANTIZE);
-    let quantize = Quantization::ALL.into_iter().find(|what| wanted == Some(what.name()));
     OpenOptions {
         backend,
         kv,
         threads: config.count(&THREADS),
         memory: config.size(&MEMORY),
-        quantize: quantize.unwrap_or_default(),
+        experts_memory: config.size(&EXPERTS_MEMORY),
+        quantize: quantization(config),
         ..OpenOptions::default()
     }
+}
+
+/// What weights that are floats become.
+pub(crate) fn quantization(config: &Config) -> Quantization {
+    let wanted = config.text(&QUANTIZE);
+    Quantization::ALL.into_iter().find(|what| wanted == Some(what.name())).unwrap_or_default()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use pricket::core::ProgressEvent;
 use pricket::hub::{Hub, HubBuilder};
+use pricket::stream::AsyncStream;
 
 use crate::config::Config;
 use crate::error::CliError;
@@ -49,12 +50,22 @@ pub(crate) fn locate(
 pub(crate) fn download(
     hub: &Hub,
     model: &str,
+    display: ProgressDisplay,
+    terminal: &mut Terminal,
+    interrupt: &Interrupt,
+) -> Result<PathBuf, CliError> {
+    finish(hub.pull(model), display, terminal, interrupt)
+}
+
+/// Reads a stream of the hub to its end and shows how it goes.
+pub(crate) fn finish(
+    stream: AsyncStream<ProgressEvent>,
     mut display: ProgressDisplay,
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<PathBuf, CliError> {
     let mut outcome = Err(CliError::EndMissing);
-    let ended = interrupt.read(hub.pull(model), |event| {
+    let ended = interrupt.read(stream, |event| {
         display.show(&event, terminal)?;
         match event {
             ProgressEvent::Finished { path: Some(path) } => outcome = Ok(path),

@@ -97,7 +97,7 @@ fn dispatch(
         Task::List(args) => list::list(args, config, terminal),
         Task::Rm(args) => rm::rm(args, config, terminal),
         Task::Inspect(args) => inspect::inspect(args, config, terminal, interrupt),
-        Task::Models(args) => models::models(args, config, terminal),
+        Task::Models(args) => models::models(args, config, terminal, interrupt),
         Task::Bench(args) => bench::bench(args, config, terminal, interrupt),
         Task::Debug(args) => debug::debug(&args.command, config, terminal, interrupt),
     }

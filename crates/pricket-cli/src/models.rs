@@ -7,6 +7,8 @@ use serde::Serialize;
 use crate::args::ModelsArgs;
 use crate::config::Config;
 use crate::error::CliError;
+use crate::interrupt::Interrupt;
+use crate::progress::ProgressDisplay;
 use crate::terminal::Terminal;
 use crate::{locate, table};
 
@@ -26,7 +28,14 @@ pub(crate) fn models(
     args: &ModelsArgs,
     config: &Config,
     terminal: &mut Terminal,
+    interrupt: &Interrupt,
 ) -> Result<(), CliError> {
+    if let Some(address) = &args.refresh {
+        let stream = locate::hub(config)?.refresh(address);
+        let display = ProgressDisplay::beside(terminal);
+        let path = locate::finish(stream, display, terminal, interrupt)?;
+        terminal.note(format!("model data is kept in {}", path.display()));
+    }
     let hub = locate::hub(config)?;
     match &args.name {
         Some(name) => one(&hub.resolve(name)?, args.json, terminal),

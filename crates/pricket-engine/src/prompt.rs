@@ -258,5 +258,7 @@ fn gguf_vocab(vocabulary: GgufVocabulary) -> GgufVocab {
         add_bos: vocabulary.add_bos,
         add_eos: vocabulary.add_eos,
         add_space_prefix: vocabulary.add_space_prefix,
+        lowercase: vocabulary.lowercase,
+        strip_accents: vocabulary.strip_accents,
     }
 }

@@ -72,7 +72,7 @@ impl ModelCatalog {
         self.overlaid(json, &path.display().to_string())
     }
 
-    fn overlaid(&self, json: impl AsRef<[u8]>, origin: &str) -> Result<Self, HubError> {
+    pub(crate) fn overlaid(&self, json: impl AsRef<[u8]>, origin: &str) -> Result<Self, HubError> {
         let json = json.as_ref();
         let refuse = |reason| HubError::CatalogMalformed { origin: origin.to_owned(), reason };
         // The length first: a longer file may have been cut within a character.

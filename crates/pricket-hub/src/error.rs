@@ -88,6 +88,12 @@ pub enum HubError {
         /// Why.
         source: std::io::Error,
     },
+    /// Model data is to be fetched without a network.
+    #[error("offline mode forbids the network, and model data is at {address}; leave it for that")]
+    CatalogOffline {
+        /// The address.
+        address: String,
+    },
     /// A file of certificates that cannot be read.
     #[error("cannot read the certificates in {}: {source}", path.display())]
     CertificatesUnread {

@@ -12,7 +12,7 @@ use crate::progress::Reporter;
 use crate::removal::{self, Removed};
 use crate::resolver::Meaning;
 use crate::settings::{HubBuilder, Settings};
-use crate::{HubError, ModelCatalog, Registry, Resolution, fetch};
+use crate::{HubError, ModelCatalog, Registry, Resolution, fetch, refresh};
 
 /// Turns names into files. Cheap to clone; it holds settings and no state, so any number of them
 /// may work on the same caches.
@@ -61,6 +61,20 @@ impl Hub {
         AsyncStream::builder().thread("pricket-pull").with_channel(move |sender| {
             let mut reporter = Reporter::new(sender, &name);
             let outcome = fetch::fetch(&settings, &mut reporter);
+            reporter.end(outcome);
+        })
+    }
+
+    /// Fetches model data from an address, on a thread of its own, and keeps it in our own cache:
+    /// hubs that are built from then on lay it over the data that every build knows, and the file
+    /// of [`HubBuilder::model_data`] over both. The last event is `Finished` with the file's path,
+    /// or `Failed`; then what was kept before stays. The data is the format of [`ModelCatalog`].
+    pub fn refresh(&self, address: &str) -> AsyncStream<ProgressEvent> {
+        let settings = Arc::clone(&self.settings);
+        let address = address.to_owned();
+        AsyncStream::builder().thread("pricket-refresh").with_channel(move |sender| {
+            let mut reporter = Reporter::new(sender, &address);
+            let outcome = refresh::refresh(&settings, &address, &mut reporter);
             reporter.end(outcome);
         })
     }

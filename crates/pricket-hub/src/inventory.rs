@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::locate::in_models_dir;
-use crate::selection::{Selection, choose};
+use crate::selection::{Selection, choose, ggufs};
 use crate::settings::Settings;
 use crate::snapshot::{RepoCache, files_below};
 use crate::store::Store;
@@ -96,13 +96,15 @@ fn in_folder(settings: &Settings, folder: &Path) -> Result<Vec<InstalledModel>, 
             return Err(HubError::ModelsUnlisted { path: folder.to_path_buf(), source });
         }
     };
-    let files = entries.flatten().map(|entry| entry.path());
-    let models = files.filter(|path| path.is_file() && path.extension().is_some_and(is_gguf));
-    let described = models.filter_map(|path| {
+    let files = entries.flatten().filter(|entry| entry.path().is_file());
+    let files: Vec<String> =
+        files.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let described = ggufs(&files).into_iter().filter_map(|parts| {
+        let path = folder.join(parts.first()?);
         let is_this = |alias: &&Alias| in_models_dir(settings, alias).as_ref() == Some(&path);
         let alias = settings.registry.iter().find(is_this);
         let name = alias.map_or_else(|| path.display().to_string(), |alias| alias.name.clone());
-        describe(name, path.clone(), Origin::Folder)
+        describe_split(name, folder, &parts, Origin::Folder)
     });
     Ok(described.collect())
 }
@@ -128,13 +130,13 @@ fn in_snapshot(
             models.extend(describe(whole.to_string(), path, Origin::Hub));
         }
     }
-    for file in files.into_iter().filter(|file| Path::new(file).extension().is_some_and(is_gguf)) {
-        let path = snapshot.join(&file);
-        let alias = settings.registry.of_file(repo, &file);
+    for parts in ggufs(&files) {
+        let Some(file) = parts.first() else { continue };
+        let alias = settings.registry.of_file(repo, file);
         let alias = alias.filter(|alias| [revision, commit].contains(&alias.revision.as_str()));
         let name =
             alias.map_or_else(|| named(Some(file.clone())).to_string(), |alias| alias.name.clone());
-        models.extend(describe(name, path, Origin::Hub));
+        models.extend(describe_split(name, &snapshot, &parts, Origin::Hub));
     }
     models
 }
@@ -153,6 +155,20 @@ fn describe(name: String, path: PathBuf, origin: Origin) -> Option<InstalledMode
         metadata.len()
     };
     Some(InstalledModel { name, path, bytes, modified, origin })
+}
+
+/// A model in some files of a folder, which the first of them stands for.
+fn describe_split(
+    name: String,
+    folder: &Path,
+    parts: &[String],
+    origin: Origin,
+) -> Option<InstalledModel> {
+    let (first, rest) = parts.split_first()?;
+    let model = describe(name, folder.join(first), origin)?;
+    let rest = rest.iter().filter_map(|part| folder.join(part).metadata().ok());
+    let bytes = rest.fold(model.bytes, |sum, metadata| sum.saturating_add(metadata.len()));
+    Some(InstalledModel { bytes, ..model })
 }
 
 /// The names of the folders in a folder; none where it does not exist.

@@ -28,6 +28,7 @@ mod rule;
 mod pattern;
 mod glob;
 mod catalog;
+mod refresh;
 mod reference;
 mod resolver;
 mod step;

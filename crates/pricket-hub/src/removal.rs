@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::{discard, discard_dir};
 use crate::limits::FILES_MAX;
 use crate::locate::locate;
+use crate::selection::parts;
 use crate::settings::Settings;
 use crate::snapshot::{RepoCache, files_below};
 use crate::store::Store;
@@ -59,7 +60,7 @@ pub(crate) fn remove(settings: &Settings, name: &str) -> Result<Removed, HubErro
         }
     };
     let cache = RepoCache::new(&settings.hub_cache, &wanted.repo);
-    if let Some(found) = cache.find(&wanted)? {
+    if let Some(found) = cache.find(&wanted)?.or_else(|| cache.find_part(&wanted)) {
         remove_snapshot_files(settings, &cache, &found, &mut removed)?;
     }
     if !removed.paths.is_empty() {
@@ -104,7 +105,10 @@ fn remove_snapshot_files(
     let pointers: Vec<PathBuf> = if found.is_dir() {
         files_below(found).into_iter().map(|file| found.join(file)).collect()
     } else {
-        vec![found.to_path_buf()]
+        // Of a split file all parts go: none of them is a model.
+        let name = found.file_name().unwrap_or_default().to_string_lossy();
+        let all = parts(&name).into_iter().map(|part| found.with_file_name(part));
+        all.filter(|part| part == found || part.is_file() || part.is_symlink()).collect()
     };
     let mut blobs = Vec::new();
     for pointer in &pointers {

@@ -1,5 +1,6 @@
 //! Which of a repository's files make a model.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::HubError;
@@ -29,12 +30,7 @@ impl Selection {
     /// What an exact name of a GGUF file means, without a look at the repository: it, and where it
     /// is called as a part is, all parts.
     pub(crate) fn gguf(file: &str) -> Option<Self> {
-        let files = match Part::of(file) {
-            Some(part) => part.all(),
-            None if has_end(file, "gguf") => vec![file.to_owned()],
-            None => return None,
-        };
-        Some(Self::File { named: file.to_owned(), files })
+        has_end(file, "gguf").then(|| Self::File { named: file.to_owned(), files: parts(file) })
     }
 
     pub(crate) fn files(&self) -> &[String] {
@@ -187,6 +183,24 @@ impl<'a> Part<'a> {
         let Self { stem, count } = self;
         (1..=*count).map(|place| format!("{stem}-{place:05}-of-{count:05}.gguf")).collect()
     }
+}
+
+/// The names of the files of the model that a GGUF file belongs to: all parts, where it is called
+/// as one, else its own.
+pub(crate) fn parts(file: &str) -> Vec<String> {
+    Part::of(file).map_or_else(|| vec![file.to_owned()], |part| part.all())
+}
+
+/// The GGUF models among files, in the order in which they are found: each as the files of it that
+/// are there.
+pub(crate) fn ggufs(files: &[String]) -> Vec<Vec<String>> {
+    let there: HashSet<&String> = files.iter().collect();
+    let models = files.iter().filter(|file| has_end(file, "gguf")).map(|file| {
+        let own: Vec<String> =
+            parts(file).into_iter().filter(|part| there.contains(part)).collect();
+        (own.first() == Some(file)).then_some(own)
+    });
+    models.flatten().collect()
 }
 
 fn has_end(file: &str, end: &str) -> bool {

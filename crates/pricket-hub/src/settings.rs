@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::limits::{CONNECT_TIMEOUT, SILENCE_TIMEOUT, TOKEN_BYTES_MAX};
 use crate::resolver::{Meaning, Resolver, Surroundings};
-use crate::{Hub, HubError, ModelCatalog, Registry};
+use crate::{Hub, HubError, ModelCatalog, Registry, refresh};
 
 /// Where files may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -233,8 +233,8 @@ impl HubBuilder {
         self
     }
 
-    /// A file of model data to lay over the catalog when the hub is built; see
-    /// [`ModelCatalog::with_override_file`].
+    /// A file of model data to lay over the catalog when the hub is built, and over what
+    /// [`Hub::refresh`] brought; see [`ModelCatalog::with_override_file`].
     pub fn model_data(mut self, path: impl Into<PathBuf>) -> Self {
         self.model_data = Some(path.into());
         self
@@ -274,9 +274,10 @@ impl HubBuilder {
             .own_cache
             .or_else(|| Some(caches?.join("pricket")))
             .ok_or(HubError::CacheUnknown)?;
+        let catalog = refresh::over(self.rest.catalog, &own_cache);
         let catalog = match self.model_data {
-            Some(path) => self.rest.catalog.with_override_file(path)?,
-            None => self.rest.catalog,
+            Some(path) => catalog.with_override_file(path)?,
+            None => catalog,
         };
         Ok(Hub::with(Arc::new(Settings { hub_cache, own_cache, catalog, ..self.rest })))
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::client::RemoteFile;
 use crate::disk::{discard, make_dir, make_parent};
 use crate::limits::{FILES_MAX, LISTING_BYTES_MAX, SNAPSHOT_DEPTH_MAX};
-use crate::selection::{Selection, choose};
+use crate::selection::{Selection, choose, parts};
 use crate::{HubError, HubRef};
 
 /// One repository's part of the cache.
@@ -92,6 +92,14 @@ impl RepoCache {
             ) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// A file of what a file's name means, where not all of that is there.
+    pub(crate) fn find_part(&self, wanted: &HubRef) -> Option<PathBuf> {
+        let snapshot = self.snapshot(&self.commit_of(&wanted.revision)?);
+        let files = files_below(&snapshot);
+        let mut parts = parts(wanted.file.as_deref()?).into_iter();
+        parts.find(|part| files.contains(part)).map(|part| snapshot.join(part))
     }
 
     /// Gives a blob its name in the snapshot of its commit.

@@ -89,6 +89,14 @@ pub(crate) fn from_gguf(file: &GgufFile) -> Result<Blueprint, ModelError> {
 /// As [`check`]; otherwise what the config says and this build does not run.
 pub(crate) fn from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
     check(&config.model_type, config.architecture())?;
+    body_from_config(config)
+}
+
+/// The same for a folder whatever its class: of the model without its head.
+///
+/// # Errors
+/// As [`from_config`], but for the class.
+pub(crate) fn body_from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
     base::check((of_family(&config.model_type)?.from_config)(config)?)
 }
 

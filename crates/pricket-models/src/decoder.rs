@@ -24,6 +24,7 @@ mod room;
 mod row_pass;
 mod routing;
 mod rows;
+mod shelf;
 mod space;
 mod tile;
 mod weights;
@@ -42,9 +43,8 @@ pub(crate) use assembly::{load_norm, load_row};
 pub use kv::KvFormat;
 pub(crate) use loading::load_weights;
 pub(crate) use need::Need;
-pub(crate) use plan::Parts;
-#[cfg(feature = "candle")]
-pub(crate) use plan::Stored;
+pub(crate) use plan::{Parts, Stored};
+pub(crate) use shelf::{ExpertsNeed, Shelf, ShelfPlan};
 pub(crate) use weights::DecoderWeights;
 
 use kv::CpuKv;
@@ -65,6 +65,8 @@ pub(crate) struct Decoder {
     rows: RowBuffers,
     /// What the buffers were laid out for.
     room: Room,
+    /// The experts, where they stay on disk.
+    shelf: Option<Shelf>,
 }
 
 impl fmt::Debug for Decoder {
@@ -83,14 +85,47 @@ impl Decoder {
         spec: ModelSpec,
         kv_format: KvFormat,
         threads: usize,
+        shelf: Option<Shelf>,
     ) -> Result<Self, ModelError> {
         let weights = Arc::new(weights);
         let pool = Pool::new(threads)?;
-        let works = (0..pool.threads())
+        let mut works: Vec<Box<Work>> = (0..pool.threads())
             .map(|index| Box::new(Work::new(Arc::clone(&weights), index, pool.threads())))
             .collect();
+        if let Some(shelf) = &shelf {
+            for work in &mut works {
+                work.reserve_fetches(shelf.slots());
+            }
+        }
         let rows = RowBuffers::new(&weights.blueprint);
-        Ok(Self { spec, weights, kv_format, pool, works, rows, room: Room::default() })
+        Ok(Self { spec, weights, kv_format, pool, works, rows, room: Room::default(), shelf })
+    }
+
+    /// Runs a batch as [`CausalLm::forward`] does and writes, where that writes logits, the hidden
+    /// states behind the last norm: (rows wanted, hidden).
+    pub(crate) fn states(
+        &mut self,
+        batch: &Batch,
+        cache: &mut KvCache,
+        states: &mut Vec<f32>,
+    ) -> Result<(), ModelError> {
+        self.run_batch(batch, cache)?;
+        states.clear();
+        states.extend_from_slice(&self.rows.normed);
+        cache.commit(batch);
+        Ok(())
+    }
+
+    /// Runs a batch up to the norm behind the last layer.
+    fn run_batch(&mut self, batch: &Batch, cache: &mut KvCache) -> Result<(), ModelError> {
+        cache.check(batch, self.weights.blueprint.vocab)?;
+        let kv = cache
+            .storage_mut()
+            .as_any_mut()
+            .downcast_mut::<CpuKv>()
+            .filter(|kv| kv.fits(&self.weights.blueprint, self.kv_format))
+            .ok_or(ModelError::CacheForeign)?;
+        self.pass(batch, kv)
     }
 
     /// The instruction set that the kernels use.
@@ -115,14 +150,8 @@ impl CausalLm for Decoder {
         cache: &mut KvCache,
         logits: &mut Logits,
     ) -> Result<(), ModelError> {
-        cache.check(batch, self.weights.blueprint.vocab)?;
-        let kv = cache
-            .storage_mut()
-            .as_any_mut()
-            .downcast_mut::<CpuKv>()
-            .filter(|kv| kv.fits(&self.weights.blueprint, self.kv_format))
-            .ok_or(ModelError::CacheForeign)?;
-        self.pass(batch, kv, logits)?;
+        self.run_batch(batch, cache)?;
+        self.logits(logits)?;
         cache.commit(batch);
         Ok(())
     }

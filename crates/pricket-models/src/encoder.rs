@@ -8,7 +8,9 @@
 mod attention;
 mod batch;
 mod blueprint;
+mod causal;
 mod config;
+mod files;
 mod forward;
 mod head;
 mod json;
@@ -30,7 +32,9 @@ use pricket_simd::Pool;
 use crate::ModelError;
 
 pub use batch::{EncoderBatch, EncoderRows, EncoderText};
-pub(crate) use config::runs;
+pub(crate) use causal::embeds;
+pub(crate) use config::gguf::runs_gguf;
+pub(crate) use config::{encodes, runs};
 pub use open::{EncoderOptions, OpenedEncoder, open_encoder};
 pub use pooling::{Pooling, PoolingMode};
 pub use recipe::EmbeddingRecipe;

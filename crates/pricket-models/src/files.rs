@@ -1,17 +1,19 @@
 //! The files of a model: which there are at a path, and what their headers say.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::blueprint::Blueprint;
 use crate::folder::HfFolder;
 use crate::gguf::{GgufFile, is_later_part};
-use crate::{ModelError, TensorSource, TextAssets, arch};
+use crate::{ModelError, TensorSource, TextAssets, arch, encoder};
 
 /// The files of a model, of which the headers have been read: what to make a tokenizer from while
 /// [`load`](ModelFiles::load) reads the weights.
 #[derive(Debug)]
 pub struct ModelFiles {
-    pub(crate) found: Found,
+    /// Shared with a model whose experts stay in the files.
+    pub(crate) found: Arc<Found>,
     pub(crate) path: PathBuf,
 }
 
@@ -29,7 +31,7 @@ impl ModelFiles {
     /// # Errors
     /// Whatever is wrong with the headers is named: see [`ModelError`].
     pub fn at(path: &Path) -> Result<Self, ModelError> {
-        Ok(Self { found: Found::at(path)?, path: path.to_owned() })
+        Ok(Self { found: Arc::new(Found::at(path)?), path: path.to_owned() })
     }
 
     /// What they say about text.
@@ -77,7 +79,10 @@ impl Found {
 
     pub(crate) fn blueprint(&self) -> Result<Blueprint, ModelError> {
         match self {
-            Self::Gguf(file) => arch::from_gguf(file),
+            Self::Gguf(file) => match file.architecture()? {
+                name if encoder::runs_gguf(name) => Err(encoder::encodes(name)),
+                _ => arch::from_gguf(file),
+            },
             Self::Folder(folder) => arch::from_config(folder.config()),
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::ConfigHead;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::tensor_source::Bytes;
-use crate::{HfConfig, ModelError, Safetensors, TensorSource, TextAssets, arch};
+use crate::{HfConfig, ModelError, Safetensors, TensorSource, TextAssets, arch, encoder};
 
 /// A folder with a `config.json` and safetensors files.
 #[derive(Debug)]
@@ -23,6 +23,9 @@ impl HfFolder {
         // reason.
         let head = ConfigHead::from_json(&file, &json)?;
         if let Some(family) = &head.model_type {
+            if encoder::runs(family) {
+                return Err(encoder::encodes(family));
+            }
             arch::check(family, head.class())?;
         }
         let config = HfConfig::from_json(&file, &json)?;

@@ -9,11 +9,11 @@ use pricket_core::ByteSize;
 use pricket_simd::default_threads;
 use serde::{Deserialize, Serialize};
 
-use crate::decoder::{Need, Parts};
+use crate::decoder::{ExpertsNeed, Need, Parts};
 use crate::files::{Found, gguf_of};
 use crate::inventory::Inventory;
 use crate::latent_heads::LatentHeads;
-use crate::{KvFormat, ModelError};
+use crate::{KvFormat, ModelError, encoder};
 
 /// The kinds of model files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +100,12 @@ pub struct Inspection {
     /// An estimate of the buffers of a forward pass on this machine's cores, of loading and of the
     /// vocabulary, likewise.
     pub buffer_bytes: Option<u64>,
+    /// Of a mixture of experts that this build runs, the bytes of all experts in memory, a part of
+    /// [`packed_bytes`](Self::packed_bytes).
+    pub expert_bytes: Option<u64>,
+    /// Likewise, room for one expert, the least that
+    /// [`OpenOptions::experts_memory`](crate::OpenOptions::experts_memory) can be.
+    pub expert_room_bytes: Option<u64>,
     /// An estimate of the memory that the model needs with the whole context, see
     /// [`Inspection::memory_bytes`].
     pub memory_bytes_full_context: Option<u64>,
@@ -114,6 +120,15 @@ impl Inspection {
         let weights = self.packed_bytes.unwrap_or(self.weight_bytes);
         let fixed = weights.checked_add(self.buffer_bytes.unwrap_or(0))?;
         self.kv_bytes_per_token?.checked_mul(context)?.checked_add(fixed)
+    }
+
+    /// The same where experts stay on disk but for those that fit into `experts_memory` bytes;
+    /// `None` where the model is no mixture, or there is no room for one.
+    pub fn memory_bytes_on_disk(&self, context: u64, experts_memory: u64) -> Option<u64> {
+        let one = self.expert_room_bytes.filter(|one| experts_memory >= *one)?;
+        let slots = experts_memory / one.max(1) * one;
+        let rest = self.memory_bytes(context)?.saturating_sub(self.expert_bytes?);
+        rest.checked_add(slots.min(self.expert_bytes?))
     }
 
     /// Refuses a model that does not fit into `have` bytes with a context of so many tokens. A
@@ -140,7 +155,7 @@ impl Inspection {
 /// readers of the formats refuse.
 pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let mut inspection = described(path)?;
-    if inspection.architecture_supported {
+    if inspection.architecture_supported && !encoder::embeds(path) {
         // What refuses to open is told all the same, only not what it lacks.
         let found = Found::at(path).and_then(|found| Ok((found.blueprint()?, found)));
         if let Ok((blueprint, found)) = found {
@@ -149,9 +164,12 @@ pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
             let Inventory { missing, unused } = Inventory::of(&blueprint, source);
             (inspection.missing_tensors, inspection.unused_tensors) = (missing, unused);
             let need = Parts::of(source, &blueprint).and_then(|stored| {
-                Need::of(&blueprint, &stored, KvFormat::Auto, default_threads())
+                let need = Need::of(&blueprint, &stored, KvFormat::Auto, default_threads())?;
+                Ok((need, ExpertsNeed::of(&stored)?))
             });
-            if let Ok(need) = need {
+            if let Ok((need, experts)) = need {
+                inspection.expert_bytes = experts.map(|experts| experts.all);
+                inspection.expert_room_bytes = experts.map(|experts| experts.one);
                 inspection.packed_bytes = Some(need.weights);
                 inspection.buffer_bytes = Some(need.buffers);
                 inspection.kv_bytes_per_token = Some(need.per_token);

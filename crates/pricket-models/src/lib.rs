@@ -64,6 +64,6 @@ pub use memory::available_memory;
 pub use open::{Backend, OpenOptions, Opened, open};
 pub use quantizing::Quantization;
 pub use safetensors::{Safetensors, SafetensorsTensor};
-pub use spec::ModelSpec;
+pub use spec::{ExpertsOnDisk, ModelSpec};
 pub use tensor_source::{TensorInfo, TensorSource, TensorView};
 pub use text::{GenerationDefaults, GgufVocabulary, TextAssets, Vocabulary};

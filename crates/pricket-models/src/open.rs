@@ -1,12 +1,14 @@
 //! From a path to a model.
 
+mod experts;
+
 use std::path::Path;
 
 use pricket_core::{ByteSize, ProgressEvent, ProgressStage};
 use pricket_simd::{ActKind, Kernels, Level, default_threads};
 
 use crate::blueprint::Blueprint;
-use crate::decoder::{Decoder, DecoderWeights, KvFormat, Need, Parts, load_weights};
+use crate::decoder::{Decoder, DecoderWeights, KvFormat, Need, Parts, Shelf, load_weights};
 use crate::inventory::Inventory;
 use crate::latent_heads::LatentHeads;
 use crate::memory::available_memory;
@@ -57,6 +59,11 @@ pub struct OpenOptions {
     pub memory: Option<u64>,
     /// What matrices of floats become while they are loaded.
     pub quantize: Quantization,
+    /// How many bytes of memory the experts of a mixture may take. Where they take more, they stay
+    /// in their files and are read when tokens take them: see [`ModelSpec::experts_on_disk`].
+    /// `None` loads all of them where they fit, and else gives them most of what the rest of the
+    /// model leaves. Of our own backend.
+    pub experts_memory: Option<u64>,
 }
 
 /// A model, ready to run, and what its files say about text.
@@ -110,9 +117,10 @@ impl ModelFiles {
         let source = quantizing.as_ref().map_or(stored, |quantizing| quantizing as _);
         Inventory::of(&blueprint, source).check()?;
         let spec = spec(&blueprint, source);
-        let stored = Parts::of(source, &blueprint)?;
+        let mut stored = Parts::of(source, &blueprint)?;
         let threads = options.threads.unwrap_or_else(default_threads);
         let mut need = Need::of(&blueprint, &stored, options.kv, threads)?;
+        let shelf = options.shelf(&blueprint, &mut stored, &mut need)?;
         match options.backend {
             Backend::Cpu => {}
             Backend::Candle => need.weights = spec.weight_bytes,
@@ -127,9 +135,18 @@ impl ModelFiles {
         let model: Box<dyn CausalLm> = match options.backend {
             Backend::Cpu => {
                 let kernels = options.kernels()?;
-                let weights =
+                let mut weights =
                     load_weights(source, blueprint, stored, kernels, threads, on_progress)?;
-                Box::new(decoder(weights, spec, options.kv, threads)?)
+                let mut spec = spec;
+                spec.parameters = weights.parameters();
+                spec.weight_bytes = weights.bytes();
+                let shelf = match shelf {
+                    Some(plan) => Some(self.lay_out(plan, options, &mut weights, &mut spec)?),
+                    None => None,
+                };
+                let mut decoder = decoder(weights, spec, options, threads, shelf)?;
+                decoder.measure_experts()?;
+                Box::new(decoder)
             }
             Backend::Candle => open_candle(source, blueprint, spec, Weights::Stored)?,
             Backend::CandleF32 => open_candle(source, blueprint, spec, Weights::Floats)?,
@@ -142,9 +159,9 @@ impl ModelFiles {
 impl OpenOptions {
     /// Refuses what does not fit, with a context of at most what the model was trained for: more
     /// than that is refused as such.
-    fn check_memory(&self, need: Need, trained_for: usize) -> Result<(), ModelError> {
-        let need = need.bytes(self.context.unwrap_or(0).min(trained_for) as u64);
-        match self.memory.or_else(|| available_memory(Path::new("/"))) {
+    pub(crate) fn check_memory(&self, need: Need, trained_for: usize) -> Result<(), ModelError> {
+        let need = self.with_context(need, trained_for);
+        match self.memory_at_hand() {
             Some(have) if need > have => {
                 Err(ModelError::MemoryExceeded { need: ByteSize(need), have: ByteSize(have) })
             }
@@ -152,7 +169,17 @@ impl OpenOptions {
         }
     }
 
-    fn kernels(&self) -> Result<&'static Kernels, ModelError> {
+    /// All that a model takes, with the context that is asked for.
+    fn with_context(&self, need: Need, trained_for: usize) -> u64 {
+        need.bytes(self.context.unwrap_or(0).min(trained_for) as u64)
+    }
+
+    /// How many bytes the model may take, where that is known.
+    fn memory_at_hand(&self) -> Option<u64> {
+        self.memory.or_else(|| available_memory(Path::new("/")))
+    }
+
+    pub(crate) fn kernels(&self) -> Result<&'static Kernels, ModelError> {
         Ok(match self.level {
             Some(level) => Kernels::at(level)?,
             None => Kernels::detect()?,
@@ -161,22 +188,21 @@ impl OpenOptions {
 }
 
 /// Our own backend over loaded weights.
-fn decoder(
+pub(crate) fn decoder(
     weights: DecoderWeights,
     mut spec: ModelSpec,
-    kv: KvFormat,
+    options: &OpenOptions,
     threads: usize,
+    shelf: Option<Shelf>,
 ) -> Result<Decoder, ModelError> {
     let floats = weights
         .layers
         .first()
         .is_none_or(|l| l.attention.query().weight.activation_kind() == ActKind::F32);
-    let kv = kv.resolved(floats);
+    let kv = options.kv.resolved(floats);
     let b = &weights.blueprint;
-    spec.parameters = weights.parameters();
-    spec.weight_bytes = weights.bytes();
     spec.kv_bytes_per_token = kv.bytes(b.cached());
-    let decoder = Decoder::new(weights, spec, kv, threads)?;
+    let decoder = Decoder::new(weights, spec, kv, threads, shelf)?;
     tracing::debug!(level = %decoder.kernels().level(), threads, "model loaded");
     Ok(decoder)
 }
@@ -206,7 +232,7 @@ fn open_candle(
 }
 
 /// What the model is, as far as its files tell before they are read.
-fn spec(b: &Blueprint, source: &dyn TensorSource) -> ModelSpec {
+pub(crate) fn spec(b: &Blueprint, source: &dyn TensorSource) -> ModelSpec {
     let mut bytes_of = std::collections::BTreeMap::new();
     let (mut parameters, mut weight_bytes) = (0, 0);
     for info in source.names().filter_map(|name| source.info(name).ok()) {
@@ -229,5 +255,6 @@ fn spec(b: &Blueprint, source: &dyn TensorSource) -> ModelSpec {
         head_dim: b.widest(|layer| layer.attention.head_dim),
         weight_bytes,
         kv_bytes_per_token: 0,
+        experts_on_disk: None,
     }
 }

@@ -31,4 +31,30 @@ pub struct ModelSpec {
     pub weight_bytes: u64,
     /// Bytes that a token occupies in the cache of keys and values.
     pub kv_bytes_per_token: u64,
+    /// What is known of its experts, where these stay on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experts_on_disk: Option<ExpertsOnDisk>,
+}
+
+/// Experts that stay in their files and are read when tokens take them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ExpertsOnDisk {
+    /// Bytes that all of them have in the files.
+    pub file_bytes: u64,
+    /// Bytes of memory for those that were taken last.
+    pub room_bytes: u64,
+    /// Bytes that are read for a token none of whose experts is in memory: the most there can be.
+    pub token_bytes: u64,
+    /// How fast some of them were read and packed while the model was loaded, in bytes of the files
+    /// a second. What the system had read before is faster than the disk.
+    pub read_bytes_per_second: u64,
+}
+
+impl ExpertsOnDisk {
+    /// Tokens a second, one after the other, if none of the experts were in memory and reading were
+    /// all there is to do.
+    pub fn tokens_per_second(&self) -> f64 {
+        self.read_bytes_per_second as f64 / self.token_bytes.max(1) as f64
+    }
 }

@@ -35,6 +35,10 @@ pub struct GgufVocabulary {
     pub add_eos: Option<bool>,
     /// Whether SentencePiece puts a space in front.
     pub add_space_prefix: Option<bool>,
+    /// Whether WordPiece sees texts in lower case.
+    pub lowercase: Option<bool>,
+    /// Whether WordPiece sees letters without their accents.
+    pub strip_accents: Option<bool>,
 }
 
 /// Where the vocabulary comes from.

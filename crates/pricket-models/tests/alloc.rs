@@ -36,7 +36,16 @@ fn steadily(count: impl Fn() -> usize) -> usize {
 /// Steps of one token for each of `sequences`, after a prompt of 40 tokens and one more step.
 fn decode_allocations(path: &Path, threads: usize, sequences: usize, steps: usize) -> usize {
     let options = OpenOptions { threads: Some(threads), ..OpenOptions::default() };
-    let mut model = open(path, &options, &mut |_| ()).unwrap().model;
+    decode_allocations_of(path, &options, sequences, steps)
+}
+
+fn decode_allocations_of(
+    path: &Path,
+    options: &OpenOptions,
+    sequences: usize,
+    steps: usize,
+) -> usize {
+    let mut model = open(path, options, &mut |_| ()).unwrap().model;
     let vocab = model.spec().vocab_size;
     let token = |index: usize| (index * 13 % vocab) as u32;
     let mut cache = model.new_cache(sequences, 40 + 1 + steps).unwrap();
@@ -175,6 +184,12 @@ fn a_decode_step_allocates_nothing() {
                 let count = steadily(|| decode_allocations(path, threads, sequences, 100));
                 assert_eq!(count, 0, "{threads} threads, {sequences} sequences, {path:?}");
             }
+            // With room for three experts of sixteen.
+            let experts_memory = Some(3 * 2 * (2 * 48 * 64 + 64 * 40));
+            let options =
+                OpenOptions { threads: Some(threads), experts_memory, ..OpenOptions::default() };
+            let count = decode_allocations_of(&mixed, &options, sequences, 100);
+            assert_eq!(count, 0, "experts on disk, {threads} threads, {sequences} sequences");
             // Past the chunks of positions that attention is computed in.
             let count = steadily(|| decode_allocations(deep.path(), threads, sequences, 900));
             assert_eq!(count, 0, "a deep context, {threads} threads, {sequences} sequences");

@@ -17,6 +17,7 @@ mod layout;
 mod lines;
 mod opening;
 mod packer;
+mod refill;
 mod rows;
 
 use std::ops::Range;

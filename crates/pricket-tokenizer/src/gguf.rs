@@ -1,6 +1,7 @@
 //! The vocabulary of a GGUF file's metadata (`tokenizer.ggml.*`).
 
 pub(crate) mod splitting;
+mod wordpiece;
 
 use std::collections::HashMap;
 
@@ -24,7 +25,8 @@ const USER_DEFINED: i32 = 4;
 /// The metadata that describe a vocabulary, field by field.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GgufVocab {
-    /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE) or `llama` (SentencePiece).
+    /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (SentencePiece) or `bert`
+    /// (WordPiece).
     pub model: String,
     /// `tokenizer.ggml.pre`: how text is split before BPE.
     pub pre: Option<String>,
@@ -50,6 +52,12 @@ pub struct GgufVocab {
     pub add_eos: Option<bool>,
     /// Whether SentencePiece puts a space in front.
     pub add_space_prefix: Option<bool>,
+    /// Whether WordPiece sees texts in lower case; where the file does not say, it does unless the
+    /// vocabulary has capital letters.
+    pub lowercase: Option<bool>,
+    /// Whether WordPiece sees letters without their accents; as `lowercase` where the file does not
+    /// say.
+    pub strip_accents: Option<bool>,
 }
 
 /// Puts the tokenizer together.
@@ -58,11 +66,13 @@ pub(crate) fn parts(vocab: &GgufVocab) -> Result<Parts> {
     let (pipeline, rule, adds_bos) = match vocab.model.as_str() {
         "gpt2" => byte_level(vocab)?,
         "llama" => sentencepiece(vocab)?,
+        "bert" => return wordpiece::parts(vocab),
         _ => {
             return Err(TokenizerError::Unsupported {
                 what: "tokenizer.ggml.model",
                 value: vocab.model.clone(),
-                remedy: "`gpt2` and `llama` are supported; give the model's tokenizer.json instead",
+                remedy: "`gpt2`, `llama` and `bert` are supported; give the model's tokenizer.json \
+                         instead",
             });
         }
     };

@@ -1,9 +1,11 @@
 //! `tokenizer.json` and `tokenizer_config.json`, checked part by part before anything is built.
 
+mod charsmap;
 mod components;
 pub(crate) mod config;
 mod direct;
 mod pair;
+mod unigram;
 
 use std::collections::{HashMap, HashSet};
 
@@ -49,6 +51,7 @@ pub(crate) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
         let text = decoded_form(normalizer.as_ref(), token)?;
         entries[id] = Some(Entry { text: text.into(), special: token.special });
     }
+    let special: Vec<u32> = added.iter().filter(|own| own.special).map(|own| own.id).collect();
     let added = AddedTokens::new(added, |text| Components::normalized(normalizer.as_ref(), text))?;
     let id_of = |text: &String| added.id_of(text).or_else(|| ids.get(text).copied());
     let named = NamedIds {
@@ -72,6 +75,7 @@ pub(crate) fn parts(bytes: &[u8], config: Option<&[u8]>) -> Result<Parts> {
                 components(normalizer, pre_tokenizer, model)
             }
         }
+        "Unigram" => components(normalizer, pre_tokenizer, unigram::model(model, &special)?),
         kind => {
             let model = components::word_model(kind, &model, &ids)?;
             components(normalizer, pre_tokenizer, model)
@@ -120,11 +124,14 @@ type Tokens = (HashMap<String, u32>, Vec<Option<Entry<'static>>>);
 /// The tokens of a model of a known kind.
 fn vocabulary(model: &mut Value) -> Result<Tokens> {
     let kind = model["type"].as_str().unwrap_or("BPE");
+    if kind == "Unigram" {
+        return unigram::tokens(&model["vocab"]);
+    }
     if !matches!(kind, "BPE" | "WordPiece" | "WordLevel") {
         return Err(TokenizerError::Unsupported {
             what: "tokenizer.json model.type",
             value: kind.to_owned(),
-            remedy: "BPE, WordPiece and WordLevel are supported",
+            remedy: "BPE, Unigram, WordPiece and WordLevel are supported",
         });
     }
     let Value::Object(vocab) = model["vocab"].take() else {

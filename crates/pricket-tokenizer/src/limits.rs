@@ -52,3 +52,15 @@ pub(crate) const RANK_TOKEN_BYTES_MAX: usize = 512;
 
 /// The special tokens that Kimi's code puts behind the ranks, named or not.
 pub(crate) const RESERVED_TOKENS_COUNT: usize = 256;
+
+/// Bytes of a `precompiled_charsmap` in base64. That of NFKC, which nearly all models carry, has
+/// 322,000; walking it takes time in proportion.
+pub(crate) const CHARSMAP_BYTES_MAX: usize = 4 << 20;
+
+/// Bytes of a text that a charsmap puts in the place of another. The longest of NFKC has 33; a text
+/// may grow by as much at each of its characters.
+pub(crate) const CHARSMAP_TEXT_BYTES_MAX: usize = 256;
+
+/// Bytes of a piece of a Unigram model. SentencePiece's own limit is 512; the trie of pieces is as
+/// deep as the longest has bytes, and is given back by a call for each level.
+pub(crate) const UNIGRAM_PIECE_BYTES_MAX: usize = 1024;

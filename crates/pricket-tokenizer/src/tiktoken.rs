@@ -9,7 +9,7 @@
 //! of more than 400,000 characters, and runs of more than 25,000 without a change between space
 //! and word, before it encodes them; here a text is one text.
 
-mod base64;
+pub(crate) mod base64;
 
 use std::collections::HashMap;
 

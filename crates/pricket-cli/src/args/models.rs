@@ -24,6 +24,9 @@ pub(crate) struct ModelsArgs {
     /// Only models whose context has so many tokens or more
     #[arg(long = "context", value_name = "TOKENS", value_parser = at_least_one)]
     pub(crate) context_min: Option<usize>,
+    /// Fetch model data from this address first, and keep it for every command from then on
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) refresh: Option<String>,
     /// JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,

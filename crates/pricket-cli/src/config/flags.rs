@@ -60,12 +60,19 @@ impl Group for Finding {
 }
 
 impl Group for Measuring {
-    const SETTINGS: &'static [Setting] =
-        &[table::THREADS, table::BACKEND, table::KV, table::MEMORY, table::QUANTIZE];
+    const SETTINGS: &'static [Setting] = &[
+        table::THREADS,
+        table::BACKEND,
+        table::KV,
+        table::MEMORY,
+        table::EXPERTS_MEMORY,
+        table::QUANTIZE,
+    ];
 }
 
 impl Group for Encoding {
-    const SETTINGS: &'static [Setting] = &[table::OFFLINE, table::THREADS, table::MEMORY];
+    const SETTINGS: &'static [Setting] =
+        &[table::OFFLINE, table::THREADS, table::MEMORY, table::QUANTIZE];
 }
 
 impl Group for Answering {
@@ -76,6 +83,7 @@ impl Group for Answering {
         table::BACKEND,
         table::KV,
         table::MEMORY,
+        table::EXPERTS_MEMORY,
         table::QUANTIZE,
         table::SYSTEM,
         table::TEMPLATE,

@@ -177,6 +177,17 @@ pub(crate) const MEMORY: Setting =
         .variables(&["PRICKET_MEMORY"])
         .flag("memory", "SIZE");
 
+pub(crate) const EXPERTS_MEMORY: Setting = Setting::new(
+    "model.experts_memory",
+    Kind::Size,
+    "Memory for the experts of a mixture; the rest of them stays on disk and is read when it is \
+     chosen",
+)
+.example("\"4GiB\"")
+.unset(Unset::Words("all experts are loaded where they fit, else what the rest leaves"))
+.variables(&["PRICKET_EXPERTS_MEMORY"])
+.flag("experts-memory", "SIZE");
+
 pub(crate) const KV: Setting = Setting::new(
     "model.kv",
     Kind::Choice(&["auto", "f32", "f16", "q8_0"]),
@@ -287,7 +298,7 @@ pub(crate) const LOG_FILTER: Setting =
         .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 31] = [
+pub(crate) static TABLE: [Setting; 32] = [
     TEMPERATURE,
     TOP_K,
     TOP_P,
@@ -307,6 +318,7 @@ pub(crate) static TABLE: [Setting; 31] = [
     BACKEND,
     KV,
     MEMORY,
+    EXPERTS_MEMORY,
     QUANTIZE,
     OFFLINE,
     MODELS,

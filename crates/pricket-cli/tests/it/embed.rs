@@ -78,3 +78,24 @@ fn what_cannot_begin_is_told_on_a_line_too() {
     let outcome = Pricket::new().run(&["rerank", &model("tiny-bert"), "a", "b"]);
     assert_eq!(lines(&outcome.stdout)[0]["code"], "encoder_output");
 }
+
+#[test]
+fn a_gguf_file_embeds_like_its_folder() {
+    let vector = |name: &str, more: &[&str]| {
+        let model = model(name);
+        let outcome = Pricket::new().run(&[&["embed", &model, "the moon"], more].concat()).ok();
+        lines(&outcome.stdout)[0]["vector"].clone()
+    };
+    let floats = vector("tiny-bert", &[]);
+    assert_eq!(vector("tiny-bert.gguf", &[]), floats);
+    assert_ne!(vector("tiny-bert", &["--quantize", "q8_0"]), floats);
+}
+
+#[test]
+fn who_asks_an_encoder_for_an_answer_is_told_what_runs_it() {
+    for name in ["tiny-bert", "tiny-bert.gguf"] {
+        let outcome = Pricket::new().run(&["run", &model(name), "the moon"]);
+        assert_ne!(outcome.code, Some(0));
+        assert!(outcome.stderr.contains("pricket embed"), "{}", outcome.stderr);
+    }
+}

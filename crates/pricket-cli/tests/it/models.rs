@@ -1,5 +1,8 @@
 //! `pricket models`: what is known, and what a name means.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+
 use serde_json::json;
 
 use crate::command::Pricket;
@@ -112,4 +115,35 @@ fn a_remote_model_is_known_and_cannot_be_run_here() {
         let all = format!("{}{}", told.stdout, told.stderr);
         assert!(all.contains("runs models of this machine only"), "{told:?}");
     }
+}
+
+/// A host that gives one answer.
+fn host(body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/data.json", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let _request = connection.read(&mut [0; 4096]).unwrap();
+        let len = body.len();
+        write!(connection, "HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n{body}").unwrap();
+    });
+    address
+}
+
+#[test]
+fn refreshed_data_is_kept_and_bad_data_is_not() {
+    let home = Pricket::new();
+    let good =
+        r#"{"version": 1, "models": [{"provider": "me", "name": "mine", "context_length": 77}]}"#;
+    let told = home.run(&["models", "--provider", "me", "--refresh", &host(good)]).ok();
+    assert!(told.stdout.contains("me/mine"), "{told:?}");
+    assert!(told.stderr.contains("model-data.json"), "{told:?}");
+    let refused = home.run(&["models", "--refresh", &host("<html>")]);
+    assert_eq!(refused.code, Some(5), "{refused:?}");
+    assert!(refused.stderr.contains("cannot be used: expected value"), "{refused:?}");
+    assert!(home.run(&["models", "me/mine"]).ok().stdout.contains("77 tokens"));
+    let mut offline = home.command(&["models", "--refresh", "https://host/data.json"]);
+    let output = offline.env("PRICKET_OFFLINE", "1").output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && stderr.contains("offline mode forbids"), "{stderr}");
 }

@@ -73,8 +73,10 @@ fn close(ours: &[f32], theirs: &Value, what: &str) {
 
 #[test]
 fn texts_give_the_vectors_of_sentence_transformers() {
-    for name in ["tiny-bert", "tiny-xlm-roberta", "tiny-nomic-bert"] {
-        let (engine, reference) = (engine(name), reference(name));
+    let folders = ["tiny-bert", "tiny-xlm-roberta", "tiny-nomic-bert", "tiny-qwen3-embedding"];
+    let files = ["tiny-bert.gguf", "tiny-nomic-bert.gguf"];
+    for name in folders.into_iter().chain(files) {
+        let (engine, reference) = (engine(name), reference(name.trim_end_matches(".gguf")));
         let sentences = reference["sentences"].as_array().unwrap();
         let texts = sentences.iter().map(|row| text(&row["text"]));
         let request = EmbeddingRequest::new(texts).prompt(EmbeddingPrompt::None);

@@ -198,6 +198,7 @@ pub(crate) fn engine_with(
         head_dim: 0,
         weight_bytes: 0,
         kv_bytes_per_token: 0,
+        experts_on_disk: None,
     };
     let sequences = (0..options.sequences_max).map(|_| (Vec::with_capacity(CONTEXT), 0)).collect();
     let model = Scripted { spec, script, trace: Arc::clone(&trace), sequences };

@@ -22,9 +22,10 @@ impl HubError {
             | Self::RulesEndless { .. }
             | Self::OutsideCache { .. }
             | Self::AccessDenied { .. } => ErrorKind::InvalidRequest,
-            Self::CacheUnknown | Self::PipMissing { .. } | Self::RemoteUnsupported { .. } => {
-                ErrorKind::Unsupported
-            }
+            Self::CacheUnknown
+            | Self::CatalogOffline { .. }
+            | Self::PipMissing { .. }
+            | Self::RemoteUnsupported { .. } => ErrorKind::Unsupported,
             Self::RuleTarget { source, .. } => source.kind(),
             Self::Unreachable { .. } | Self::Interrupted { .. } | Self::PipFailed { .. } => {
                 ErrorKind::Network
@@ -67,6 +68,7 @@ impl HubError {
             Self::RuleTarget { source, .. } => source.code(),
             Self::CatalogMalformed { .. } => "model_data_malformed",
             Self::CatalogUnread { .. } => "model_data_unreadable",
+            Self::CatalogOffline { .. } => "model_data_offline",
             Self::CertificatesUnread { .. } => "certificates_unreadable",
             Self::ModelsUnlisted { .. } => "models_unlisted",
             Self::RemoteUnsupported { .. } => "remote_unsupported",

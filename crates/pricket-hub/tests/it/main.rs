@@ -17,6 +17,7 @@ mod downloads;
 mod failures;
 mod hostile;
 mod names;
+mod refreshing;
 mod repositories;
 mod rules;
 mod wheels;

@@ -155,6 +155,30 @@ fn a_split_gguf_is_fetched_whole_by_whichever_part_or_pattern_names_it() {
 }
 
 #[test]
+fn a_split_gguf_is_listed_once_and_removed_whole() {
+    let dir = temp();
+    let site = Site::start(split());
+    let hub = hub_at(dir.path(), &site).build().unwrap();
+    for is_whole in [true, false] {
+        let found = pulled(&hub, "hf:org/model/*q4*");
+        pulled(&hub, "hf:org/model/m-q8.gguf");
+        if !is_whole {
+            fs::remove_file(found.with_file_name("m-q4-00002-of-00003.gguf")).unwrap();
+        }
+        let listed: Vec<_> = hub.list().unwrap().into_iter().map(|m| (m.name, m.bytes)).collect();
+        let bytes = if is_whole { 1500 } else { 1000 };
+        let split = "hf:org/model/m-q4-00001-of-00003.gguf".to_owned();
+        assert_eq!(listed[0], (split.clone(), bytes));
+        assert_eq!(listed.len(), 2, "{listed:?}");
+        let removed = hub.remove(&split).unwrap();
+        // Where a part's name is gone, its content is nobody's and stays.
+        assert_eq!(removed.bytes, bytes);
+        let listed: Vec<_> = hub.list().unwrap().into_iter().map(|model| model.name).collect();
+        assert_eq!(listed, ["hf:org/model/m-q8.gguf"]);
+    }
+}
+
+#[test]
 fn several_models_of_which_one_is_split_are_listed_once_each() {
     let dir = temp();
     let site = Site::start(split());

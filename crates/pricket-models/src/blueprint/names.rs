@@ -54,6 +54,11 @@ impl LayerPart {
         [Self::ExpertGate(expert), Self::ExpertUp(expert), Self::ExpertDown(expert)]
     }
 
+    /// Whether it is a matrix of one of many experts.
+    pub(crate) fn is_of_expert(self) -> bool {
+        self.expert().1.is_some()
+    }
+
     /// Of an expert, its number, and the part as the tables of names have it.
     fn expert(self) -> (Self, Option<usize>) {
         match self {

@@ -39,7 +39,15 @@ pub(super) fn assemble(
     let layers = layers.map(|(index, (matrices, plan))| norms.layer(index, plan, matrices));
     let layers = layers.collect::<Result<_, _>>()?;
     let final_norm = norms.read(blueprint.names.final_norm, blueprint.hidden)?;
-    Ok(DecoderWeights { blueprint, kernels, embedding, layers, final_norm, head })
+    Ok(DecoderWeights {
+        blueprint,
+        kernels,
+        embedding,
+        layers,
+        final_norm,
+        head,
+        on_disk: Vec::new(),
+    })
 }
 
 /// Reads norms, and puts layers together.
@@ -67,6 +75,8 @@ impl Norms<'_> {
         }
         let missing =
             |part| ModelError::TensorMissing { tensor: names.layer(index, part, "weight") };
+        // Where they stay on disk, they were taken out of what is loaded.
+        let on_disk = !matrices.keys().any(|part| part.is_of_expert());
         let mut matrix = |part| matrices.remove(&part).ok_or_else(|| missing(part));
         let (query, query_norm) = (matrix(LayerPart::Query)?, norms.remove(&LayerPart::QueryNorm));
         let key_norm = norms.remove(&LayerPart::KeyNorm);
@@ -91,7 +101,7 @@ impl Norms<'_> {
             })
         };
         let attention = AttentionWeights { projections, output: matrix(LayerPart::Output)? };
-        let ffn = self.ffn(index, plan, &mut matrix)?;
+        let ffn = self.ffn(index, plan, on_disk, &mut matrix)?;
         let mut norm = |part| norms.remove(&part).ok_or_else(|| missing(part));
         Ok(LayerWeights {
             plan: plan.clone(),
@@ -108,6 +118,7 @@ impl Norms<'_> {
         &self,
         index: usize,
         plan: &LayerPlan,
+        on_disk: bool,
         matrix: &mut impl FnMut(LayerPart) -> Result<Linear, ModelError>,
     ) -> Result<FfnWeights, ModelError> {
         let mut gated = |[gate, up, down]: [LayerPart; 3]| {
@@ -118,8 +129,8 @@ impl Norms<'_> {
             return Ok(FfnWeights { always: Some(gated(GATED)?), experts: None });
         };
         let always = if plan.ffn.width > 0 { Some(gated(SHARED)?) } else { None };
-        let each =
-            (0..experts.count).map(|expert| Ok(Arc::new(gated(LayerPart::of_expert(expert))?)));
+        let in_memory = if on_disk { 0 } else { experts.count };
+        let each = (0..in_memory).map(|expert| Ok(Arc::new(gated(LayerPart::of_expert(expert))?)));
         let each = each.collect::<Result<_, ModelError>>()?;
         let mut vectors = BTreeMap::new();
         for (part, len) in self.blueprint.vectors(plan) {

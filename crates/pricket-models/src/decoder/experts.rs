@@ -140,10 +140,18 @@ impl Decoder {
         rows.routing.choose(kernels, plan, experts.selection_bias.as_deref());
         rows.mixing.sum.clear();
         rows.mixing.sum.resize(tokens * hidden, 0.0);
-        for (expert, of) in experts.each.iter().enumerate() {
-            if !self.rows.routing.rows(expert).is_empty() {
-                self.expert_rows(layer, expert, of)?;
+        let mut first = 0;
+        while first < plan.count {
+            let end = self.bring(layer, first, plan.count)?;
+            for expert in first..end {
+                if self.rows.routing.rows(expert).is_empty() {
+                    continue;
+                }
+                let held = self.shelf.as_ref().and_then(|shelf| shelf.held(layer, expert));
+                let of = experts.each.get(expert).or(held).ok_or(ModelError::ShareIncomplete)?;
+                self.expert_rows(layer, expert, &Arc::clone(of))?;
             }
+            first = end;
         }
         if let Some(of) = &parts.ffn.always {
             let rows = &mut self.rows;

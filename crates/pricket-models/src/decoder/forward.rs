@@ -19,6 +19,10 @@ const TILE_TOKENS_MIN: usize = 16;
 /// is 15 MB of floats or 6 MB of blocks where that layer is 14,336 wide.
 pub(super) const TILE_TOKENS_MAX: usize = 256;
 
+/// The most tokens that go together where experts stay on disk: the more, the fewer times each is
+/// read. Buffers as wide as the layers are kept for so many.
+pub(super) const ON_DISK_TOKENS_MAX: usize = 256;
+
 /// Whether a pass of `tokens` goes by tiles, one for each thread, or by rows.
 pub(super) fn in_tiles(tokens: usize, threads: usize) -> bool {
     threads == 1 || tokens >= TILE_TOKENS_MIN * threads
@@ -36,13 +40,9 @@ pub(super) fn row_tokens(tokens: usize, threads: usize) -> usize {
 }
 
 impl Decoder {
-    /// Runs a batch that was checked. What it adds to the cache counts once the caller commits it.
-    pub(super) fn pass(
-        &mut self,
-        batch: &Batch,
-        kv: &mut CpuKv,
-        logits: &mut Logits,
-    ) -> Result<(), ModelError> {
+    /// Runs a batch that was checked, up to the norm behind the last layer, and keeps the rows that
+    /// are wanted. What it adds to the cache counts once the caller commits it.
+    pub(super) fn pass(&mut self, batch: &Batch, kv: &mut CpuKv) -> Result<(), ModelError> {
         if self.works.len() != self.pool.threads() {
             // Shares that nobody computes would be missing from the sums without a word.
             return Err(ModelError::BufferShared);
@@ -56,16 +56,24 @@ impl Decoder {
         }
         let threads = self.works.len();
         let tokens = batch.tokens().len();
-        self.rows.x.clear();
-        if in_tiles(tokens, threads) {
+        self.rows.kept.clear();
+        if self.shelf.is_some() {
+            // Every expert that any of the tokens takes is read once.
+            for start in (0..tokens).step_by(ON_DISK_TOKENS_MAX) {
+                self.pass_rows(batch, start..tokens.min(start + ON_DISK_TOKENS_MAX), kv)?;
+            }
+        } else if in_tiles(tokens, threads) {
             let chunk = TILE_TOKENS_MAX * threads;
             for start in (0..tokens).step_by(chunk) {
                 self.pass_tiles(batch, start..tokens.min(start + chunk), kv)?;
             }
         } else {
-            self.pass_rows(batch, kv)?;
+            self.pass_rows(batch, 0..tokens, kv)?;
         }
-        self.logits(logits)
+        let (weights, rows) = (&self.weights, &mut self.rows);
+        let (kernels, eps) = (weights.kernels, weights.blueprint.norm_eps);
+        rows.normed.resize(rows.kept.len(), 0.0);
+        norm_rows(kernels, &rows.kept, &weights.final_norm, eps, &mut rows.normed)
     }
 
     /// A chunk of the batch, a tile for each thread.
@@ -108,7 +116,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Appends the rows that logits are wanted for to the caller's residual stream.
+    /// Appends the rows that logits are wanted for to those that are kept.
     fn keep_wanted(&mut self, batch: &Batch, chunk: std::ops::Range<usize>) {
         let hidden = self.weights.blueprint.hidden;
         let of = self.works.len();
@@ -120,23 +128,21 @@ impl Decoder {
             let rows = work.space.x.chunks_exact(hidden).skip(before);
             let wanted = wanted(batch).skip(chunk.start + part.start).take(part.len());
             for (row, _) in rows.zip(wanted).filter(|(_, wanted)| *wanted) {
-                self.rows.x.extend_from_slice(row);
+                self.rows.kept.extend_from_slice(row);
             }
         }
     }
 
     /// The logits of every row that was kept.
-    fn logits(&mut self, logits: &mut Logits) -> Result<(), ModelError> {
+    pub(super) fn logits(&mut self, logits: &mut Logits) -> Result<(), ModelError> {
         let weights = Arc::clone(&self.weights);
         let (b, kernels) = (&weights.blueprint, weights.kernels);
         let rows = &mut self.rows;
-        let tokens = rows.x.len() / b.hidden;
+        let tokens = rows.kept.len() / b.hidden;
         let out = logits.reset(tokens, b.vocab);
         if tokens == 0 {
             return Ok(());
         }
-        rows.normed.resize(rows.x.len(), 0.0);
-        norm_rows(kernels, &rows.x, &weights.final_norm, b.norm_eps, &mut rows.normed)?;
         let head = weights.head();
         sole(&mut rows.acts)?.set(kernels, &[head], &rows.normed, tokens, b.hidden)?;
         self.run_rows(0, Stage::Head)?;

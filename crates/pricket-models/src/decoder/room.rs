@@ -9,7 +9,7 @@ use pricket_simd::GROUP_ROWS;
 
 use super::Decoder;
 use super::attention::decode_room;
-use super::forward::{row_tokens, tile_tokens};
+use super::forward::{ON_DISK_TOKENS_MAX, row_tokens, tile_tokens};
 use super::heads::Angles;
 use super::kv::CpuKv;
 use super::latent::share_floats;
@@ -47,8 +47,10 @@ impl Decoder {
             tokens_max: kv.tokens_max().max(known.tokens_max),
         };
         let threads = self.works.len();
-        let (by_rows, tile) =
-            (row_tokens(room.sequences, threads), tile_tokens(room.sequences, threads));
+        let (by_rows, tile) = match &self.shelf {
+            Some(_) => (room.sequences.min(ON_DISK_TOKENS_MAX), 0),
+            None => (row_tokens(room.sequences, threads), tile_tokens(room.sequences, threads)),
+        };
         self.rows.lay_out(&self.weights, by_rows, room.sequences)?;
         for work in &mut self.works {
             work.lay_out(by_rows, room)?;
@@ -85,7 +87,8 @@ impl RowBuffers {
         logits: usize,
     ) -> Result<(), ModelError> {
         let b = &weights.blueprint;
-        reserve(&mut self.x, logits.max(tokens) * b.hidden)?;
+        reserve(&mut self.x, tokens * b.hidden)?;
+        reserve(&mut self.kept, logits * b.hidden)?;
         reserve(&mut self.normed, logits.max(tokens) * b.hidden)?;
         let meeting = b.widest(|l| l.attention.latent.map_or(0, |_| l.attention.meeting_width()));
         // Where attention is latent, it changes places with what the queries were.

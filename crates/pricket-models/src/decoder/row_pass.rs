@@ -1,5 +1,6 @@
 //! A pass of a few tokens: all go through together, and the threads share the rows of each weight.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Decoder;
@@ -13,29 +14,39 @@ use super::work::{Task, Work};
 use crate::{Batch, ModelError};
 
 impl Decoder {
-    /// The whole batch together, the rows of every weight shared.
-    pub(super) fn pass_rows(&mut self, batch: &Batch, kv: &mut CpuKv) -> Result<(), ModelError> {
-        self.embed(batch, kv.tokens_max())?;
+    /// Some tokens of the batch together, the rows of every weight shared. The rows that logits are
+    /// wanted for are appended to those that are kept.
+    pub(super) fn pass_rows(
+        &mut self,
+        batch: &Batch,
+        part: Range<usize>,
+        kv: &mut CpuKv,
+    ) -> Result<(), ModelError> {
+        self.embed(batch, &part, kv.tokens_max())?;
         for layer in 0..self.weights.layers.len() {
             self.attention_rows(layer, kv)?;
             self.feed_forward_rows(layer)?;
         }
         let hidden = self.weights.blueprint.hidden;
-        let mut kept = 0;
-        for (index, _) in wanted(batch).enumerate().filter(|(_, wanted)| *wanted) {
-            self.rows.x.copy_within(index * hidden..(index + 1) * hidden, kept * hidden);
-            kept += 1;
+        let rows = &mut self.rows;
+        let wanted = wanted(batch).skip(part.start).take(part.len());
+        for (row, _) in rows.x.chunks_exact(hidden).zip(wanted).filter(|(_, wanted)| *wanted) {
+            rows.kept.extend_from_slice(row);
         }
-        self.rows.x.truncate(kept * hidden);
         Ok(())
     }
 
-    fn embed(&mut self, batch: &Batch, context: usize) -> Result<(), ModelError> {
+    fn embed(
+        &mut self,
+        batch: &Batch,
+        part: &Range<usize>,
+        context: usize,
+    ) -> Result<(), ModelError> {
         let b = &self.weights.blueprint;
         let rows = &mut self.rows;
         let queries = sole(&mut rows.queries)?;
         queries.places.clear();
-        queries.places.extend(places(batch));
+        queries.places.extend(places(batch).skip(part.start).take(part.len()));
         let tokens = queries.places.len();
         rows.x.resize(tokens * b.hidden, 0.0);
         rows.normed.resize(tokens * b.hidden, 0.0);

@@ -53,6 +53,8 @@ pub(crate) struct Queries {
 #[derive(Debug)]
 pub(crate) struct RowBuffers {
     pub(crate) x: Vec<f32>,
+    /// The rows of the stream that logits are wanted for.
+    pub(crate) kept: Vec<f32>,
     pub(crate) normed: Vec<f32>,
     pub(crate) attended: Vec<f32>,
     pub(crate) hidden: Vec<f32>,
@@ -84,6 +86,7 @@ impl RowBuffers {
     pub(crate) fn new(blueprint: &Blueprint) -> Self {
         Self {
             x: Vec::new(),
+            kept: Vec::new(),
             normed: Vec::new(),
             attended: Vec::new(),
             hidden: Vec::new(),

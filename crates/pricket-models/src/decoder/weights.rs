@@ -70,6 +70,7 @@ pub(crate) struct ExpertsWeights {
     pub(crate) selection_bias: Option<Vec<f32>>,
     /// As wide as the residual stream.
     pub(crate) shared_scale: Option<Vec<f32>>,
+    /// None where they stay on disk.
     pub(crate) each: Vec<Arc<GatedWeights>>,
 }
 
@@ -101,6 +102,8 @@ pub(crate) struct DecoderWeights {
     pub(crate) layers: Vec<LayerWeights>,
     pub(crate) final_norm: Vec<f32>,
     pub(super) head: Option<Linear>,
+    /// What experts on disk multiply.
+    pub(crate) on_disk: Vec<ActKind>,
 }
 
 impl Linear {
@@ -121,6 +124,10 @@ impl Linear {
 impl GatedWeights {
     pub(crate) fn linears(&self) -> [&Linear; 3] {
         [&self.gate, &self.up, &self.down]
+    }
+
+    pub(crate) fn linears_mut(&mut self) -> [&mut Linear; 3] {
+        [&mut self.gate, &mut self.up, &mut self.down]
     }
 }
 
@@ -214,7 +221,8 @@ impl DecoderWeights {
 
     /// Whether any matrix multiplies activations of this kind.
     pub(crate) fn multiply(&self, kind: ActKind) -> bool {
-        self.linears().any(|linear| linear.weight.activation_kind() == kind)
+        let in_memory = self.linears().any(|linear| linear.weight.activation_kind() == kind);
+        in_memory || self.on_disk.contains(&kind)
     }
 
     /// Bytes that the weights occupy.

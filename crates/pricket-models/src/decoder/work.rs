@@ -7,6 +7,7 @@ use pricket_simd::{Ahead, Job, Lookahead};
 use super::coming::Coming;
 use super::kv::KvLayer;
 use super::rows::{Queries, Stage};
+use super::shelf::{Fetch, StoredExperts};
 use super::space::{Acts, Space};
 use super::weights::{DecoderWeights, GatedWeights};
 use crate::ModelError;
@@ -29,6 +30,8 @@ pub(crate) enum Task {
     Heads,
     /// Take a share of the heads of a layer out of the latent's space.
     Expand(usize),
+    /// Read experts from their files.
+    Fetch,
 }
 
 /// One thread's work.
@@ -45,6 +48,11 @@ pub(crate) struct Work {
     pub(crate) expert: Option<Arc<GatedWeights>>,
     pub(crate) queries: Option<Arc<Queries>>,
     pub(crate) kv: Option<Arc<KvLayer>>,
+    /// The experts that this thread is to read, and where they are.
+    pub(crate) fetches: Vec<Fetch>,
+    pub(crate) stored: Option<Arc<StoredExperts>>,
+    /// A piece of a file.
+    pub(crate) piece: Vec<u8>,
     pub(crate) space: Space,
     /// The share's result: (tokens, width of the share).
     pub(crate) out: Vec<f32>,
@@ -66,6 +74,9 @@ impl Work {
             expert: None,
             queries: None,
             kv: None,
+            fetches: Vec::new(),
+            stored: None,
+            piece: Vec::new(),
             space,
             out: Vec::new(),
             result: Ok(()),
@@ -86,6 +97,7 @@ impl Work {
         self.expert = None;
         self.queries = None;
         self.kv = None;
+        self.stored = None;
     }
 }
 
@@ -98,6 +110,7 @@ impl Job for Work {
             Task::Rows(layer, stage) => self.rows(layer, stage),
             Task::Heads => self.heads(),
             Task::Absorb(layer) | Task::Expand(layer) => self.latent_heads(layer),
+            Task::Fetch => self.fetch(),
         };
         self.give_back();
     }

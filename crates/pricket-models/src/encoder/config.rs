@@ -1,6 +1,7 @@
 //! From an encoder's `config.json` to its blueprint.
 
 mod bert;
+pub(crate) mod gguf;
 mod nomic;
 mod raw;
 
@@ -8,9 +9,9 @@ use std::path::Path;
 
 use super::blueprint::{Activation, EncoderBlueprint, Task};
 use super::json;
-use crate::ModelError;
 use crate::limits::{CONFIG_BYTES_MAX, HEADS_MAX};
 use crate::tensor_source::{Bytes, label};
+use crate::{ModelError, arch};
 use raw::RawEncoder;
 
 /// The families (`model_type`), each with how its classes begin.
@@ -44,6 +45,9 @@ pub(super) fn read(path: &Path) -> Result<EncoderBlueprint, ModelError> {
     let config = Config { path, raw: json::parse(path, &bytes)? };
     let family = config.raw.model_type.as_deref().ok_or_else(|| config.missing("model_type"))?;
     let Some((family, begin)) = FAMILIES.iter().find(|(known, _)| *known == family) else {
+        if arch::check(family, None).is_ok() {
+            return Err(decodes(family));
+        }
         let known = FAMILIES.map(|(family, _)| family);
         return Err(unsupported(family, &known));
     };
@@ -56,6 +60,27 @@ pub(super) fn read(path: &Path) -> Result<EncoderBlueprint, ModelError> {
     (*family).clone_into(&mut blueprint.architecture);
     blueprint.name = config.raw.name.clone().filter(|name| !name.is_empty());
     Ok(blueprint)
+}
+
+/// The refusal of a model that goes on with texts where an encoder is wanted.
+fn decodes(name: &str) -> ModelError {
+    ModelError::Unsupported {
+        what: format!("`{}` as an encoder", label(name)),
+        why: "it goes on with texts, and no modules.json beside it says how they become vectors; \
+              it is run by `pricket run` and `open`"
+            .to_owned(),
+    }
+}
+
+/// The refusal of an encoder where a model that goes on with texts is wanted.
+pub(crate) fn encodes(name: &str) -> ModelError {
+    ModelError::Unsupported {
+        what: format!("`{}` as a model that answers", label(name)),
+        why:
+            "it makes vectors or scores of texts, and is run by `pricket embed`, `pricket rerank` \
+              and `open_encoder`"
+                .to_owned(),
+    }
 }
 
 fn unsupported(name: &str, known: &[&str]) -> ModelError {

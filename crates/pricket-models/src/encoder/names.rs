@@ -25,12 +25,18 @@ pub(super) enum Part {
 /// The names of a layout.
 #[derive(Debug)]
 struct Layout {
+    words: &'static str,
+    types: &'static str,
+    positions: &'static str,
     embedding_norm: &'static str,
     layers: &'static str,
     parts: &'static [(Part, &'static str)],
 }
 
 const BERT: Layout = Layout {
+    words: WORDS,
+    types: TYPES,
+    positions: POSITIONS,
     embedding_norm: "embeddings.LayerNorm",
     layers: "encoder.layer.",
     parts: &[
@@ -47,6 +53,9 @@ const BERT: Layout = Layout {
 
 /// As Nomic publishes, and as transformers 5 writes again.
 const NOMIC: Layout = Layout {
+    words: WORDS,
+    types: TYPES,
+    positions: POSITIONS,
     embedding_norm: "emb_ln",
     layers: "encoder.layers.",
     parts: &[
@@ -60,7 +69,46 @@ const NOMIC: Layout = Layout {
     ],
 };
 
+/// As GGUF files have both families, with queries, keys and values apart.
+const GGUF: Layout = Layout {
+    words: GGUF_WORDS,
+    types: "token_types.weight",
+    positions: "position_embd.weight",
+    embedding_norm: "token_embd_norm",
+    layers: "blk.",
+    parts: &[
+        (Part::Query, "attn_q"),
+        (Part::Key, "attn_k"),
+        (Part::Value, "attn_v"),
+        (Part::Output, "attn_output"),
+        (Part::AttentionNorm, "attn_output_norm"),
+        (Part::Up, "ffn_up"),
+        (Part::Gate, "ffn_gate"),
+        (Part::Down, "ffn_down"),
+        (Part::FfnNorm, "layer_output_norm"),
+    ],
+};
+
+/// The same with queries, keys and values in one.
+const GGUF_FUSED: Layout = Layout {
+    parts: &[
+        (Part::Projections, "attn_qkv"),
+        (Part::Output, "attn_output"),
+        (Part::AttentionNorm, "attn_output_norm"),
+        (Part::Up, "ffn_up"),
+        (Part::Gate, "ffn_gate"),
+        (Part::Down, "ffn_down"),
+        (Part::FfnNorm, "layer_output_norm"),
+    ],
+    ..GGUF
+};
+
 const WORDS: &str = "embeddings.word_embeddings.weight";
+const TYPES: &str = "embeddings.token_type_embeddings.weight";
+const POSITIONS: &str = "embeddings.position_embeddings.weight";
+
+/// The table of words in a GGUF file.
+pub(super) const GGUF_WORDS: &str = "token_embd.weight";
 
 /// What stands in front of all names where the body is part of a larger model.
 const PREFIXES: [&str; 5] = ["", "bert.", "roberta.", "nomic_bert.", "model."];
@@ -93,6 +141,11 @@ impl Names {
     /// # Errors
     /// [`ModelError::TensorMissing`] where it has no table of words.
     pub(super) fn of(b: &EncoderBlueprint, source: &dyn TensorSource) -> Result<Self, ModelError> {
+        if source.has(GGUF_WORDS) {
+            let fused = source.has("blk.0.attn_qkv.weight");
+            let layout = if fused { &GGUF_FUSED } else { &GGUF };
+            return Ok(Self { prefix: "", layout, norm: ["weight", "bias"] });
+        }
         let prefix = PREFIXES.into_iter().find(|prefix| source.has(&format!("{prefix}{WORDS}")));
         let prefix =
             prefix.ok_or_else(|| ModelError::TensorMissing { tensor: WORDS.to_owned() })?;
@@ -113,17 +166,17 @@ impl Names {
 
     /// The table of words.
     pub(super) fn words(&self) -> String {
-        self.full(WORDS)
+        self.full(self.layout.words)
     }
 
     /// The table of kinds of tokens.
     pub(super) fn types(&self) -> String {
-        self.full("embeddings.token_type_embeddings.weight")
+        self.full(self.layout.types)
     }
 
     /// The table of positions.
     pub(super) fn positions(&self) -> String {
-        self.full("embeddings.position_embeddings.weight")
+        self.full(self.layout.positions)
     }
 
     /// Scale and shift of the norm behind the tables.

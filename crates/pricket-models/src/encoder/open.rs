@@ -6,13 +6,15 @@ use pricket_core::{ByteSize, ProgressEvent, ProgressStage};
 use pricket_simd::{Kernels, Level, default_threads};
 
 use super::blueprint::{EncoderBlueprint, Task};
+use super::causal::CausalFiles;
+use super::files::EncoderFiles;
 use super::loading::Plan;
 use super::recipe::EmbeddingRecipe;
 use super::weights::EncoderWeights;
 use super::work::GROUP_TOKENS;
-use super::{Encoder, EncoderOutput, EncoderSpec, TextEncoder, config, space};
-use crate::safetensors::Safetensors;
-use crate::{ModelError, TextAssets, Vocabulary, available_memory};
+use super::{Encoder, EncoderOutput, EncoderSpec, TextEncoder, space};
+use crate::quantizing::{Quantization, Quantizing};
+use crate::{ModelError, TensorSource, TextAssets, available_memory};
 
 /// How many groups of texts a batch should have for each thread: a longer batch is dealt out more
 /// evenly, a shorter one has its vectors sooner.
@@ -29,6 +31,9 @@ pub struct EncoderOptions {
     /// How many bytes the model may take, weights and buffers together; `None` asks the system what
     /// it has: see [`available_memory`].
     pub memory: Option<u64>,
+    /// What matrices and tables of floats become while they are read; with
+    /// [`Quantization::Q8_0`], products are those of bytes, which are a few times as fast.
+    pub quantize: Quantization,
 }
 
 /// An encoder, ready to run, and what its files say about texts and vectors.
@@ -52,7 +57,9 @@ impl std::fmt::Debug for OpenedEncoder {
 
 /// Opens the encoder in a folder, or in that of a file in it, as transformers or
 /// sentence-transformers writes it: BERT, `RoBERTa`, XLM-RoBERTa or Nomic's BERT in safetensors,
-/// for vectors, or with a classifier of one label on top, for scores. Progress goes to
+/// for vectors, or with a classifier of one label on top, for scores; or BERT or Nomic's BERT in a
+/// GGUF file, for vectors; or, for vectors, a decoder that `open` runs, where files beside it say,
+/// as sentence-transformers writes them, how its hidden states become one. Progress goes to
 /// `on_progress` as the weights arrive.
 ///
 /// ```no_run
@@ -76,12 +83,16 @@ pub fn open_encoder(
     options: &EncoderOptions,
     on_progress: &mut dyn FnMut(ProgressEvent),
 ) -> Result<OpenedEncoder, ModelError> {
-    let folder = folder_of(path)?;
-    let recipe = EmbeddingRecipe::read(folder)?;
-    let blueprint = config::read(&recipe.transformer.join("config.json"))?;
-    let source = Safetensors::open(&recipe.transformer)?;
-    let plan = Plan::of(&source, blueprint.clone())?;
-    recipe.check_width(folder, blueprint.hidden)?;
+    if let Some(files) = CausalFiles::at(path)? {
+        return files.load(options, on_progress);
+    }
+    let files = EncoderFiles::at(path)?;
+    let EncoderFiles { blueprint, recipe, text, .. } = files;
+    let stored: &dyn TensorSource = &*files.source;
+    let quantizing = Quantizing::over(stored, options.quantize);
+    let source = quantizing.as_ref().map_or(stored, |quantizing| quantizing as _);
+    let plan = Plan::of(source, blueprint.clone())?;
+    recipe.check_width(&files.path, blueprint.hidden)?;
     let threads = options.threads.unwrap_or_else(default_threads);
     options.check_memory(&plan, &blueprint, &recipe, threads)?;
     let kernels = match options.level {
@@ -90,34 +101,14 @@ pub fn open_encoder(
     };
     on_progress(ProgressEvent::Started {
         stage: ProgressStage::Loading,
-        what: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        what: files.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         total: Some(plan.file_bytes()?),
     });
     let weights = plan.load(&recipe, kernels, on_progress)?;
     on_progress(ProgressEvent::Finished { path: None });
     let spec = spec(&weights, &recipe, threads);
     let encoder = Box::new(Encoder::new(weights, spec, threads)?);
-    let text = text_assets(&recipe.transformer);
     Ok(OpenedEncoder { encoder, recipe, text })
-}
-
-/// The folder that a path means: its own, or that of a file which lies in such folders.
-fn folder_of(path: &Path) -> Result<&Path, ModelError> {
-    let of_folder = path.file_name().is_some_and(|name| name == "config.json")
-        || path.extension().is_some_and(|extension| extension == "safetensors");
-    match path.parent() {
-        _ if path.is_dir() => Ok(path),
-        Some(parent) if of_folder && path.is_file() => Ok(parent),
-        _ => {
-            let exists = path.exists();
-            let why = if exists {
-                "an encoder is a folder with config.json and safetensors, and this is another file"
-            } else {
-                "there is no such file or folder"
-            };
-            Err(ModelError::NotFound { path: path.to_owned(), why: why.to_owned() })
-        }
-    }
 }
 
 impl EncoderOptions {
@@ -167,13 +158,4 @@ fn spec(weights: &EncoderWeights, recipe: &EmbeddingRecipe, threads: usize) -> E
         parameters: weights.parameters(),
         weight_bytes: weights.bytes(),
     }
-}
-
-/// An encoder has a vocabulary, and neither a chat template nor ends of answers.
-fn text_assets(folder: &Path) -> TextAssets {
-    let (tokenizer, config) = (folder.join("tokenizer.json"), folder.join("tokenizer_config.json"));
-    let vocabulary = tokenizer
-        .exists()
-        .then(|| Vocabulary::HuggingFace { tokenizer, config: config.exists().then_some(config) });
-    TextAssets { vocabulary, chat_template: None, generation: crate::GenerationDefaults::default() }
 }

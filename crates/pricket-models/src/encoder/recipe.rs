@@ -18,7 +18,7 @@ use modules::Modules;
 /// How a model's makers make vectors: which texts stand in front, how many tokens are read, how
 /// their hidden states become one vector. Whoever runs the hidden states may be an encoder or a
 /// decoder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EmbeddingRecipe {
     /// The folder with the transformer's own config and weights.

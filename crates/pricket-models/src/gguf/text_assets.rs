@@ -42,20 +42,34 @@ fn vocabulary(metadata: &GgufMetadata, tokens: &Strings) -> Result<GgufVocabular
         }
     }
     let merges = metadata.find::<&Strings>("tokenizer.ggml.merges")?;
+    let model = metadata.require::<&str>("tokenizer.ggml.model")?;
+    // BERT's texts begin and end with tokens of other names, of which writers spell one wrongly.
+    let (begins, ends): (&[_], &[_]) = match model {
+        "bert" => (&["cls", "bos"], &["seperator", "separator", "eos"]),
+        _ => (&["bos"], &["eos"]),
+    };
+    let first_of = |names: &[&str]| {
+        let mut found = names.iter().filter_map(|name| {
+            token_id(metadata, &format!("tokenizer.ggml.{name}_token_id"), len).transpose()
+        });
+        found.next().transpose()
+    };
     Ok(GgufVocabulary {
-        model: metadata.require::<&str>("tokenizer.ggml.model")?.to_owned(),
+        model: model.to_owned(),
         pre: metadata.find::<&str>("tokenizer.ggml.pre")?.map(str::to_owned),
         tokens: tokens.iter().map(str::to_owned).collect(),
         scores: scores.to_vec(),
         token_types,
         merges: merges.map(|list| list.iter().map(str::to_owned).collect()).unwrap_or_default(),
-        bos_id: token_id(metadata, "tokenizer.ggml.bos_token_id", len)?,
-        eos_id: token_id(metadata, "tokenizer.ggml.eos_token_id", len)?,
+        bos_id: first_of(begins)?,
+        eos_id: first_of(ends)?,
         unknown_id: token_id(metadata, "tokenizer.ggml.unknown_token_id", len)?,
         padding_id: token_id(metadata, "tokenizer.ggml.padding_token_id", len)?,
         add_bos: metadata.find("tokenizer.ggml.add_bos_token")?,
         add_eos: metadata.find("tokenizer.ggml.add_eos_token")?,
         add_space_prefix: metadata.find("tokenizer.ggml.add_space_prefix")?,
+        lowercase: metadata.find("tokenizer.ggml.normalizer.lowercase")?,
+        strip_accents: metadata.find("tokenizer.ggml.normalizer.strip_accents")?,
     })
 }
 

@@ -44,7 +44,7 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
         .find(|name| QUERIES.iter().any(|queries| name.contains(queries)))
         .and_then(|name| files.info(name).ok())
         .is_none_or(|queries| queries.format.activation_kind() == ActKind::F32);
-    let encodes = encoder::runs(&architecture);
+    let encodes = encoder::runs(&architecture) || encoder::embeds(folder);
     let latent = config.kv_lora_rank.map(|rank| (rank, config.qk_rope_head_dim));
     let cached = cached_numbers(kv_heads, head_dim, latent).filter(|_| !encodes);
     Ok(Inspection {
@@ -75,6 +75,8 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
         kv_bytes_per_token: kv_bytes_per_token(layers, cached, of_floats),
         packed_bytes: None,
         buffer_bytes: None,
+        expert_bytes: None,
+        expert_room_bytes: None,
         memory_bytes_full_context: None,
         missing_tensors: Vec::new(),
         unused_tensors: Vec::new(),

@@ -6,7 +6,7 @@ use pricket_simd::ActKind;
 
 use super::{Histogram, Inspection, ModelFormat, cached_numbers, kv_bytes_per_token, total};
 use crate::gguf::{GgufFile, Strings};
-use crate::{ModelError, arch};
+use crate::{ModelError, arch, encoder};
 
 /// The matrix whose kind of activations decides how keys and values are kept: queries, or what
 /// they are fused with.
@@ -40,9 +40,10 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
     let of_floats = queries
         .and_then(|tensor| tensor.ggml_type.format())
         .is_some_and(|format| format.activation_kind() == ActKind::F32);
+    let encodes = encoder::runs_gguf(&architecture);
     let latent =
         number("attention.kv_lora_rank").map(|rank| (rank, number("rope.dimension_count")));
-    let cached = cached_numbers(kv_heads, head_dim, latent);
+    let cached = cached_numbers(kv_heads, head_dim, latent).filter(|_| !encodes);
     let tokens = metadata.find::<&Strings>("tokenizer.ggml.tokens")?;
     Ok(Inspection {
         path: path.display().to_string(),
@@ -67,10 +68,12 @@ pub(super) fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         kv_bytes_per_token: kv_bytes_per_token(layers, cached, of_floats),
         packed_bytes: None,
         buffer_bytes: None,
+        expert_bytes: None,
+        expert_room_bytes: None,
         memory_bytes_full_context: None,
         missing_tensors: Vec::new(),
         unused_tensors: Vec::new(),
-        architecture_supported: arch::runs_gguf(&architecture),
+        architecture_supported: encodes || arch::runs_gguf(&architecture),
         architecture,
     })
 }

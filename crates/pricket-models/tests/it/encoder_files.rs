@@ -115,7 +115,7 @@ fn what_this_build_does_not_run_is_refused_as_such() {
         assert!(error.to_string().contains(says), "{field}: {error}");
     }
     for (field, value) in [
-        ("model_type", json!("llama")),
+        ("model_type", json!("t5")),
         ("architectures", json!(["BertForTokenClassification"])),
         ("architectures", json!(["RobertaModel"])),
     ] {

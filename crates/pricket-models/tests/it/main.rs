@@ -5,7 +5,9 @@
 
 mod checkpoint_reading;
 mod device;
+mod encoder_causal;
 mod encoder_files;
+mod encoder_gguf;
 mod encoding;
 mod errors;
 mod fixtures;

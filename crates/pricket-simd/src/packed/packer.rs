@@ -19,7 +19,7 @@ pub struct Packer {
 
 /// What the matrix takes.
 #[derive(Debug)]
-struct Sheet {
+pub(super) struct Sheet {
     format: Format,
     rows: usize,
     cols: usize,
@@ -87,7 +87,7 @@ impl Packer {
 }
 
 impl Sheet {
-    fn new(format: Format, rows: usize, cols: usize) -> Result<Self, SimdError> {
+    pub(super) fn new(format: Format, rows: usize, cols: usize) -> Result<Self, SimdError> {
         let overflow = || SimdError::SizeOverflow { rows, cols };
         let row_bytes = format.row_bytes(cols)?;
         packed_bytes(format, rows, cols)?;
@@ -100,8 +100,12 @@ impl Sheet {
     }
 
     /// How many lines it has: [`packed_bytes`] has counted them.
-    fn lines(&self) -> usize {
+    pub(super) fn lines(&self) -> usize {
         self.rows.div_ceil(GROUP_ROWS) * self.group_lines
+    }
+
+    pub(super) fn group_lines(&self) -> usize {
+        self.group_lines
     }
 
     fn pieces<'a>(

@@ -18,6 +18,7 @@ mod logits;
 mod material;
 mod pool;
 mod products;
+mod refill;
 mod refusals;
 mod similarity;
 mod vectors;

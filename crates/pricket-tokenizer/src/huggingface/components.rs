@@ -7,9 +7,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokenizers::{ModelWrapper, NormalizerWrapper, PreTokenizerWrapper};
 
+use super::charsmap;
 use crate::error::{Result, TokenizerError, malformed, within};
 use crate::limits::{COMPONENT_DEPTH_MAX, COMPONENTS_MAX, REGEX_BYTES_MAX};
 use crate::tokenizer::added::id_in_range;
+
+/// The one regular expression by which normalisers replace: what SentencePiece does to spaces.
+const SPACES: &str = " {2,}";
 
 const POST: &str = "tokenizer.json post_processor";
 
@@ -33,11 +37,12 @@ const NORMALIZERS: Family = Family {
         "StripAccents",
         "Prepend",
         "Replace",
+        "Precompiled",
         "BertNormalizer",
     ],
     list: "normalizers",
-    remedy: "the Unicode forms, Lowercase, Strip, StripAccents, Prepend, Replace of a text and \
-             BertNormalizer are supported",
+    remedy: "the Unicode forms, Lowercase, Strip, StripAccents, Prepend, Replace of a text or of \
+             ` {2,}`, Precompiled and BertNormalizer are supported",
 };
 
 const PRE_TOKENIZERS: Family = Family {
@@ -94,6 +99,9 @@ fn check(family: &Family, part: &Value, depth: usize, count: &mut usize) -> Resu
     if !family.types.contains(&kind) {
         return Err(unsupported(family, kind));
     }
+    if kind == "Precompiled" {
+        return charsmap::check(part["precompiled_charsmap"].as_str().unwrap_or_default());
+    }
     let pattern = &part["pattern"];
     if let Some(text) = pattern.as_str().or_else(|| pattern["String"].as_str()) {
         within("a pattern's length in bytes", text.len(), REGEX_BYTES_MAX)?;
@@ -103,7 +111,7 @@ fn check(family: &Family, part: &Value, depth: usize, count: &mut usize) -> Resu
     }
     if let Some(regex) = pattern["Regex"].as_str() {
         within("a regular expression's length in bytes", regex.len(), REGEX_BYTES_MAX)?;
-        if kind == "Replace" {
+        if kind == "Replace" && regex != SPACES {
             return Err(unsupported(family, "Replace by a regular expression"));
         }
     }

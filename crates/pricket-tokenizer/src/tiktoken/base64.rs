@@ -1,7 +1,7 @@
 //! Base64 with padding (RFC 4648, section 4), read strictly.
 
 /// The bytes of a text; `None` where it is not in the canonical form.
-pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &[u8]) -> Option<Vec<u8>> {
     if !text.len().is_multiple_of(4) {
         return None;
     }

@@ -231,3 +231,65 @@ fn malformed_metadata_are_typed_errors() {
         );
     }
 }
+
+/// BERT's vocabulary as writers of GGUF put it: words begin with a mark, the rest with nothing.
+fn marked(file: &Value) -> GgufVocab {
+    let mut vocab = GgufVocab { model: "bert".to_owned(), ..GgufVocab::default() };
+    let count = file["model"]["vocab"].as_object().unwrap().len();
+    (vocab.tokens, vocab.token_types) = (vec![String::new(); count], vec![1; count]);
+    for token in file["added_tokens"].as_array().unwrap() {
+        vocab.token_types[token["id"].as_u64().unwrap() as usize] = 3;
+    }
+    for (text, id) in file["model"]["vocab"].as_object().unwrap() {
+        let id = id.as_u64().unwrap() as usize;
+        vocab.tokens[id] = match text.strip_prefix("##") {
+            _ if vocab.token_types[id] == 3 => text.clone(),
+            Some(rest) => rest.to_owned(),
+            None => format!("\u{2581}{text}"),
+        };
+    }
+    vocab
+}
+
+#[test]
+fn word_pieces_give_the_ids_of_their_tokenizer_json() {
+    let folder = committed("embeddings/tiny-bert");
+    let theirs = Tokenizer::from_file(folder.join("tokenizer.json")).unwrap();
+    let vocab = marked(&json(&folder.join("tokenizer.json")));
+    let ours = Tokenizer::from_gguf(&vocab).unwrap();
+    for text in [
+        "The quick brown fox jumps over the lazy dog.",
+        "",
+        " a  b\t",
+        "Caf\u{e9} d\u{e9}j\u{e0} VU!",
+        "\u{4f60}\u{597d} \u{2603} na\u{ef}ve",
+        "[CLS] [MASK] x[SEP]",
+        "0 1 2 42 3.14",
+        "passwords",
+    ] {
+        let want = theirs.encode_prompt(text, Special::Parse).unwrap();
+        assert_eq!(ours.encode_prompt(text, Special::Parse).unwrap(), want, "{text:?}");
+        let decoded = ours.decode(&want, SkipSpecial::Yes).unwrap();
+        assert_eq!(decoded, theirs.decode(&want, SkipSpecial::Yes).unwrap(), "{text:?}");
+    }
+    let pair = |tokenizer: &Tokenizer| tokenizer.join_pair(&[7], &[8, 9]).unwrap();
+    assert_eq!(pair(&ours), pair(&theirs));
+    assert_eq!((ours.bos_id(), ours.eos_id()), (Some(2), Some(3)));
+
+    // A vocabulary with capitals keeps those of texts, unless the file says otherwise.
+    let mut cased = vocab.clone();
+    let id = cased.tokens.iter().position(|text| text == "\u{2581}a").unwrap();
+    "\u{2581}A".clone_into(&mut cased.tokens[id]);
+    let encode = |vocab: &GgufVocab| {
+        Tokenizer::from_gguf(vocab).unwrap().encode("A", Special::AsText).unwrap()
+    };
+    assert_eq!(encode(&cased), [id as u32]);
+    cased.lowercase = Some(true);
+    assert_ne!(encode(&cased), [id as u32]);
+
+    let bare = GgufVocab { add_bos: Some(false), add_eos: Some(false), ..vocab.clone() };
+    let bare = Tokenizer::from_gguf(&bare).unwrap();
+    assert_eq!(bare.around_prompt(), (&[][..], &[][..]));
+    let lost = GgufVocab { tokens: vec!["a".to_owned()], token_types: vec![], ..vocab };
+    assert!(Tokenizer::from_gguf(&lost).is_err(), "it has no unknown token");
+}

@@ -23,4 +23,5 @@ mod speed;
 mod stop;
 mod streaming;
 mod templates;
+mod unigram;
 mod vocabularies;
