@@ -39,6 +39,9 @@ use crate::{Level, SimdError};
 /// The environment variable that forces a level.
 pub(crate) const LEVEL_VARIABLE: &str = "PRICKET_SIMD";
 
+/// The slope of a bounded gate, and its limit.
+pub(crate) type Bounds = [f32; 2];
+
 /// What a level provides, as plain function pointers. Lengths were checked by the caller.
 #[derive(Clone, Copy)]
 pub(crate) struct Table {
@@ -61,6 +64,7 @@ pub(crate) struct Table {
     pub(crate) gelu_tanh: fn(&mut [f32]),
     pub(crate) silu_mul: fn(&[f32], &[f32], &mut [f32]),
     pub(crate) gelu_mul: fn(&[f32], &[f32], &mut [f32]),
+    pub(crate) bounded_mul: fn(&[f32], &[f32], Bounds, &mut [f32]),
     pub(crate) soft_cap: fn(&mut [f32], f32),
     pub(crate) softmax: fn(&mut [f32], f32),
     pub(crate) weigh: fn(&[f32], f32, f32, &mut [f32]) -> f32,
@@ -80,6 +84,7 @@ pub(crate) struct Table {
     pub(crate) within_lines:
         fn(&AttentionTile<'_, KvLine>, Range<usize>, &mut AttentionSpace, &mut Attended<'_>),
     pub(crate) merge_attended: fn(&mut Attended<'_>, &Attended<'_>, usize),
+    pub(crate) sink_attended: fn(&mut Attended<'_>, &[f32], usize),
 }
 
 /// The kernels of one instruction set.
@@ -94,8 +99,8 @@ pub struct Kernels {
 }
 
 impl Kernels {
-    fn new(level: Level, table: Table) -> Self {
-        Self { level, table, matmuls: CachePadded::new(AtomicU64::new(0)) }
+    fn new(level: Level, table: &Table) -> Self {
+        Self { level, table: *table, matmuls: CachePadded::new(AtomicU64::new(0)) }
     }
 
     /// The best kernels that this processor runs, or those that `PRICKET_SIMD` names. The choice
@@ -129,7 +134,7 @@ impl Kernels {
             return Ok(Self::scalar());
         }
         FASTER[level as usize]
-            .get_or_init(|| faster_table(level).map(|table| Self::new(level, table)))
+            .get_or_init(|| faster_table(level).map(|table| Self::new(level, &table)))
             .as_ref()
             .ok_or(SimdError::LevelUnavailable { level })
     }
@@ -137,7 +142,7 @@ impl Kernels {
     /// The kernels that every processor runs.
     pub fn scalar() -> &'static Self {
         static SCALAR: OnceLock<Kernels> = OnceLock::new();
-        SCALAR.get_or_init(|| Self::new(Level::Scalar, scalar::table()))
+        SCALAR.get_or_init(|| Self::new(Level::Scalar, &scalar::table()))
     }
 
     /// The levels that this processor runs, slowest first.

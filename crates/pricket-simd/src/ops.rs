@@ -19,7 +19,7 @@ pub use attention::{
 };
 pub(crate) use attention::{
     Chunk, Merged, Rows, Steps, attend_opened, attend_strip, each_chunk, merge, merge_rows,
-    open_lines, soften_row, values_of_keys,
+    open_lines, sink, soften_row, values_of_keys,
 };
 pub use rotation::RopePairing;
 
@@ -132,6 +132,21 @@ impl Kernels {
         SimdError::check_len("the up projection", gate.len(), up.len())?;
         SimdError::check_len("the output", gate.len(), out.len())?;
         (self.table().gelu_mul)(gate, up, out);
+        Ok(())
+    }
+
+    /// `out[i] = (up + 1) * gate / (1 + exp(-alpha * gate))` of gates of at most `limit` and ups
+    /// between `-limit` and it: the gate of gpt-oss (`OpenAI`, 2025).
+    pub fn bounded_mul(
+        &self,
+        gate: &[f32],
+        up: &[f32],
+        [alpha, limit]: [f32; 2],
+        out: &mut [f32],
+    ) -> Result<(), SimdError> {
+        SimdError::check_len("the up projection", gate.len(), up.len())?;
+        SimdError::check_len("the output", gate.len(), out.len())?;
+        (self.table().bounded_mul)(gate, up, [alpha, limit], out);
         Ok(())
     }
 

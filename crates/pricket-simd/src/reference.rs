@@ -73,6 +73,14 @@ pub fn gelu_mul(gate: &[f64], up: &[f64]) -> Vec<f64> {
     gate.iter().zip(up).map(|(gate, up)| gelu(*gate) * up).collect()
 }
 
+/// `(up + 1) * gate / (1 + exp(-alpha * gate))` of gates of at most `limit` and ups between
+/// `-limit` and it.
+pub fn bounded_mul(gate: &[f64], up: &[f64], alpha: f64, limit: f64) -> Vec<f64> {
+    let pairs = gate.iter().zip(up);
+    let pairs = pairs.map(|(gate, up)| (gate.min(limit), up.clamp(-limit, limit)));
+    pairs.map(|(gate, up)| (up + 1.0) * gate / (1.0 + (-alpha * gate).exp())).collect()
+}
+
 /// `cap * tanh(x / cap)`.
 pub fn soft_cap(x: &[f64], cap: f64) -> Vec<f64> {
     x.iter().map(|x| cap * (x / cap).tanh()).collect()
@@ -101,16 +109,18 @@ pub fn rope(head: &mut [f64], cos: &[f64], sin: &[f64], pairing: RopePairing) {
 }
 
 /// Attention of one query over `keys.len()` positions; with a soft-cap, a score counts as
-/// `cap * tanh(score / cap)`.
+/// `cap * tanh(score / cap)`; a sink is one more score, which has no value.
 pub fn attend(
     query: &[f64],
     keys: &[Vec<f64>],
     values: &[Vec<f64>],
     scale: f64,
     softcap: Option<f64>,
+    sink: Option<f64>,
 ) -> Vec<f64> {
     let capped = |score: f64| softcap.map_or(score, |cap| cap * (score / cap).tanh());
-    let scores: Vec<f64> = keys.iter().map(|key| capped(dot(query, key) * scale)).collect();
+    let scores = keys.iter().map(|key| capped(dot(query, key) * scale));
+    let scores: Vec<f64> = scores.chain(sink).collect();
     let weights = softmax(&scores);
     let mut out = vec![0.0; values.first().map_or(0, Vec::len)];
     for (weight, value) in weights.iter().zip(values) {

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 pub(crate) use body::{Chunk, Rows, Steps, attend_strip};
 pub use elements::{KvElement, KvLine, kv_lines, write_key_lines, write_value_lines};
-pub(crate) use merge::{Merged, merge, merge_rows};
+pub(crate) use merge::{Merged, merge, merge_rows, sink};
 pub(crate) use opening::{attend_opened, each_chunk, open_lines, values_of_keys};
 pub(crate) use scores::soften_row;
 
@@ -216,6 +216,39 @@ impl Kernels {
         SimdError::check_len("the sums", sums, state.sums.len())?;
         if width > 0 {
             (self.table().merge_attended)(state, part, width);
+        }
+        Ok(())
+    }
+
+    /// Lets each row attend to a sink beside all else: a score whose weight counts for the total,
+    /// and that has no value (Xiao et al., 2023, in the form of gpt-oss: `OpenAI`, 2025). Row `i`
+    /// has the sink `sinks[i % sinks.len()]`. It is done once, when every span is merged; a row
+    /// that has attended to nothing stays so.
+    ///
+    /// # Errors
+    /// [`SimdError::Empty`] where there is no sink, [`SimdError::ShapeUnsupported`] where the rows
+    /// are no multiple of them, beside what lengths may be wrong.
+    pub fn sink_attended(
+        &self,
+        state: &mut Attended<'_>,
+        sinks: &[f32],
+        width: usize,
+    ) -> Result<(), SimdError> {
+        let rows = state.totals.len();
+        SimdError::check_len("the peaks", rows, state.peaks.len())?;
+        SimdError::check_len("the sums", rows.saturating_mul(width), state.sums.len())?;
+        if sinks.is_empty() {
+            return Err(SimdError::Empty { what: "the sinks" });
+        }
+        if !rows.is_multiple_of(sinks.len()) {
+            return Err(SimdError::ShapeUnsupported {
+                what: "the number of rows",
+                found: rows,
+                want: "a multiple of the number of sinks",
+            });
+        }
+        if width > 0 {
+            (self.table().sink_attended)(state, sinks, width);
         }
         Ok(())
     }

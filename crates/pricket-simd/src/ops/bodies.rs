@@ -28,6 +28,7 @@ macro_rules! table {
                 gelu_tanh: wrappers::gelu_tanh,
                 silu_mul: wrappers::silu_mul,
                 gelu_mul: wrappers::gelu_mul,
+                bounded_mul: wrappers::bounded_mul,
                 soft_cap: wrappers::soft_cap,
                 softmax: wrappers::softmax,
                 weigh: wrappers::weigh,
@@ -41,6 +42,7 @@ macro_rules! table {
                 within_f32: wrappers::within_f32,
                 within_lines: wrappers::within_lines,
                 merge_attended: wrappers::merge_attended,
+                sink_attended: wrappers::sink_attended,
             }
         }
 
@@ -55,7 +57,8 @@ macro_rules! table {
             use $crate::ops::{
                 Attended, AttentionSpace, AttentionTile, Chunk, KvLine, Merged, RopePairing, Rows,
                 Steps, attend_opened, attend_strip, each_chunk, gelu as units, merge, merge_rows,
-                open_lines, reductions, rotation, soften_row, transforms, values_of_keys, weights,
+                open_lines, reductions, rotation, sink, soften_row, transforms, values_of_keys,
+                weights,
             };
 
             $crate::ops::bodies::wrappers! { [$($features)?]
@@ -95,6 +98,14 @@ macro_rules! table {
                 }
                 fn gelu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
                     units::gelu_mul(gate, up, out);
+                }
+                fn bounded_mul(
+                    gate: &[f32],
+                    up: &[f32],
+                    bounds: [f32; 2],
+                    out: &mut [f32]
+                ) {
+                    transforms::bounded_mul(gate, up, bounds, out);
                 }
                 #[inline(never)]
                 fn soft_cap(x: &mut [f32], cap: f32) {
@@ -231,6 +242,9 @@ macro_rules! table {
                 }
                 fn merge_attended(state: &mut Attended<'_>, part: &Attended<'_>, width: usize) {
                     merge(state, part, width);
+                }
+                fn sink_attended(state: &mut Attended<'_>, sinks: &[f32], width: usize) {
+                    sink(state, sinks, width);
                 }
             }
         }

@@ -61,6 +61,17 @@ pub(crate) fn silu_mul(gate: &[f32], up: &[f32], out: &mut [f32]) {
     }
 }
 
+/// `(up + 1) * gate * sigmoid(alpha * gate)`, both bounded before. What is no number stays so.
+#[inline(always)]
+pub(crate) fn bounded_mul(gate: &[f32], up: &[f32], [alpha, limit]: [f32; 2], out: &mut [f32]) {
+    for ((place, gate), up) in out.iter_mut().zip(gate).zip(up) {
+        let gate = if *gate > limit { limit } else { *gate };
+        let up = if *up > limit { limit } else { *up };
+        let up = if up < -limit { -limit } else { up };
+        *place = gate / (1.0 + exp(-(alpha * gate))) * (up + 1.0);
+    }
+}
+
 /// `x = cap * tanh(x / cap)`.
 #[inline(always)]
 pub(crate) fn soft_cap(x: &mut [f32], cap: f32) {

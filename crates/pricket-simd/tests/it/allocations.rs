@@ -97,6 +97,7 @@ fn count(kernels: &Kernels, format: Format) -> usize {
         let (peaks, totals) = (&mut [0.0][..], &mut [0.0][..]);
         let more = Attended { sums: &mut part, peaks, totals };
         kernels.merge_attended(&mut state, &more, cols).unwrap();
+        kernels.sink_attended(&mut state, &[0.5], cols).unwrap();
         kernels.finish_attended(&mut state, cols).unwrap();
         kernels.silu_mul(&x[..cols], &x[..cols], &mut part).unwrap();
         kernels.add_assign(&mut part, &x[..cols]).unwrap();

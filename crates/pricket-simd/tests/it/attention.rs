@@ -22,6 +22,8 @@ struct Scene {
     visible: Vec<usize>,
     window: Option<usize>,
     softcap: Option<f32>,
+    /// Of one row after the other, over and over; none where it is empty.
+    sinks: Vec<f32>,
     /// (positions, width)
     keys: Vec<f16>,
     values: Vec<f16>,
@@ -38,6 +40,7 @@ fn scene(width: usize, rows: usize, positions: usize) -> Scene {
         visible: (0..rows).map(|r| positions.saturating_sub((rows - 1 - r) / 2).max(1)).collect(),
         window: None,
         softcap: None,
+        sinks: Vec::new(),
         keys: halves(random.bells(positions * width)),
         values: halves(random.bells(positions * width)),
     }
@@ -94,6 +97,11 @@ fn attend<K: KvElement>(
             kernels.attend(&tile, span.clone(), &mut space, &mut state).unwrap();
         }
     }
+    if !scene.sinks.is_empty() {
+        let sinks: Vec<f32> =
+            scene.sinks.iter().cycle().skip(rows.start).take(count).copied().collect();
+        kernels.sink_attended(&mut state, &sinks, width).unwrap();
+    }
     kernels.finish_attended(&mut state, width).unwrap();
     sums
 }
@@ -104,13 +112,15 @@ fn defined(scene: &Scene) -> Vec<f64> {
         x.chunks(width).take(count).map(|row| row.iter().map(|v| v.to_f64()).collect()).collect()
     };
     let scale = 1.0 / (width as f64).sqrt();
-    let rows = scene.queries.chunks(width).zip(&scene.visible);
-    rows.flat_map(|(query, &seen)| {
+    let rows = scene.queries.chunks(width).zip(&scene.visible).enumerate();
+    rows.flat_map(|(row, (query, &seen))| {
         let (mut keys, mut values) = (numbers(&scene.keys, seen), numbers(&scene.values, seen));
         let hidden = scene.window.map_or(0, |window| seen.saturating_sub(window));
         keys.drain(..hidden);
         values.drain(..hidden);
-        reference::attend(&wide(query), &keys, &values, scale, scene.softcap.map(f64::from))
+        let sink = scene.sinks.iter().cycle().nth(row).map(|sink| f64::from(*sink));
+        let softcap = scene.softcap.map(f64::from);
+        reference::attend(&wide(query), &keys, &values, scale, softcap, sink)
     })
     .collect()
 }
@@ -170,6 +180,43 @@ fn a_row_sees_no_more_than_its_window_and_its_scores_are_capped() {
     }
 }
 
+/// Sinks far below the scores, among them and far above; with windows, in parts and rows apart.
+#[test]
+fn a_sink_takes_weight_and_gives_nothing() {
+    let scalar = Kernels::at(Level::Scalar).unwrap();
+    for (width, rows, positions) in [(64, 4, 17), (80, 12, 300), (16, 72, 150)] {
+        for window in [None, Some(5), Some(131)] {
+            let mut scene = scene(width, rows, positions);
+            scene.window = window;
+            let keys = blocks(&scene.keys, width, f16::NAN);
+            let whole = 0..positions;
+            let plain =
+                attend(scalar, &scene, (&keys, &scene.values), 0..rows, from_ref(&whole), false);
+            scene.sinks = vec![-100.0, 1.5, 4.0, 60.0];
+            let halves = (&keys[..], &scene.values[..]);
+            let expected = defined(&scene);
+            let first = attend(scalar, &scene, halves, 0..rows, from_ref(&whole), false);
+            // What has no weight changes nothing, and what has all of it leaves nothing.
+            assert_eq!(bits(&first[..width]), bits(&plain[..width]));
+            assert!(first[3 * width..4 * width].iter().all(|value| value.abs() < 1e-15));
+            let chunks: Vec<Range<usize>> = (0..positions)
+                .step_by(ATTENTION_CHUNK)
+                .map(|start| start..start + ATTENTION_CHUNK)
+                .collect();
+            for kernels in levels() {
+                let what = format!("{} {width} {rows}/{positions} {window:?}", kernels.level());
+                let ours = attend(kernels, &scene, halves, 0..rows, from_ref(&whole), false);
+                close(&ours, &expected, BOUND, &what);
+                assert_eq!(bits(&ours), bits(&first), "{what}");
+                let apart = attend(kernels, &scene, halves, 0..rows, &chunks, true);
+                assert_eq!(bits(&apart), bits(&first), "{what}, in parts");
+                let last = attend(kernels, &scene, halves, rows - 1..rows, &chunks, true);
+                assert_eq!(bits(&last), bits(&first[(rows - 1) * width..]), "{what}, alone");
+            }
+        }
+    }
+}
+
 /// Keys of one width and values of another.
 #[test]
 fn values_may_be_narrower_or_wider_than_keys() {
@@ -186,7 +233,7 @@ fn values_may_be_narrower_or_wider_than_keys() {
             .flat_map(|(query, &seen)| {
                 let keys = numbers(&of_keys.keys, width, seen);
                 let values = numbers(&of_values.values, value_width, seen);
-                reference::attend(&wide(query), &keys, &values, 0.2, None)
+                reference::attend(&wide(query), &keys, &values, 0.2, None, None)
             })
             .collect();
         let keys = blocks(&of_keys.keys, width, f16::NAN);

@@ -30,6 +30,8 @@ fn wrong_lengths_are_refused_by_every_vector_operation() {
         k.silu_mul(&b, &b, &mut out),
         k.gelu_mul(&a, &b, &mut out),
         k.gelu_mul(&b, &b, &mut out),
+        k.bounded_mul(&a, &b, [1.0, 1.0], &mut out),
+        k.bounded_mul(&b, &b, [1.0, 1.0], &mut out),
         k.rope(&mut out, &a, &a, RopePairing::Half),
         k.rope(&mut out, &a[..2], &a[..1], RopePairing::Interleaved),
         k.narrow(&a, &mut halves),
@@ -103,6 +105,29 @@ fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
     let wide = AttentionTile { value_width: 8, ..good };
     assert!(run(&wide, 0..4, [8, 2, 2]).is_err());
     assert!(run(&far, 0..usize::MAX, [8, 2, 2]).is_err());
+}
+
+#[test]
+fn sinks_of_the_wrong_number_are_refused() {
+    let k = kernels();
+    let sink = |sinks: &[f32], room: [usize; 3]| {
+        let (mut sums, mut peaks, mut totals) = ([1.0; 8], [0.0; 2], [1.0; 2]);
+        let mut state = Attended {
+            sums: &mut sums[..room[0]],
+            peaks: &mut peaks[..room[1]],
+            totals: &mut totals[..room[2]],
+        };
+        let result = k.sink_attended(&mut state, sinks, 4);
+        assert_eq!(result.is_err(), totals == [1.0; 2], "a refused operation writes nothing");
+        result
+    };
+    sink(&[0.0], [8, 2, 2]).unwrap();
+    sink(&[0.0, 1.0], [8, 2, 2]).unwrap();
+    for room in [[7, 2, 2], [8, 1, 2], [8, 2, 1]] {
+        assert!(matches!(sink(&[0.0], room), Err(SimdError::LengthMismatch { .. })));
+    }
+    assert!(matches!(sink(&[], [8, 2, 2]), Err(SimdError::Empty { .. })));
+    assert!(matches!(sink(&[0.0; 3], [8, 2, 2]), Err(SimdError::ShapeUnsupported { .. })));
 }
 
 #[test]

@@ -150,8 +150,26 @@ fn gates() {
         kernels.gelu_mul(&g, &u, &mut out).unwrap();
         (out, reference::gelu_mul(&wide(&g), &wide(&u)))
     });
+    check("bounded_mul", 1e-6, |kernels, n, random| {
+        let scaled = |x: Vec<f32>| -> Vec<f32> { x.iter().map(|v| v * 5.0).collect() };
+        let (g, u) = (scaled(random.bells(n)), scaled(random.bells(n)));
+        let mut out = vec![0.0; n];
+        kernels.bounded_mul(&g, &u, [1.702, 7.0], &mut out).unwrap();
+        let (alpha, limit) = (f64::from(1.702f32), 7.0);
+        (out, reference::bounded_mul(&wide(&g), &wide(&u), alpha, limit))
+    });
     for kernels in levels() {
         let mut out = [0.0; 4];
+        kernels
+            .bounded_mul(
+                &[-1e4, 100.0, 1e4, f32::NAN],
+                &[9.0, -9.0, 9.0, 1.0],
+                [2.0, 5.0],
+                &mut out,
+            )
+            .unwrap();
+        assert!(out[0].abs() < 1e-30 && out[3].is_nan(), "{out:?}");
+        assert!((out[1] + 20.0).abs() < 2e-3 && (out[2] - 30.0).abs() < 2e-3, "{out:?}");
         kernels.gelu_mul(&[-1e4, -100.0, 100.0, 1e4], &[1.0; 4], &mut out).unwrap();
         assert!(out[0].abs() < 1e-30 && out[1].abs() < 1e-30, "{out:?}");
         assert_eq!((out[2], out[3]), (100.0, 1e4));

@@ -40,3 +40,22 @@ pub(crate) fn merge_rows(
     *total = *total * ours + its_total * its;
     *peak = greatest;
 }
+
+/// Lets sinks take their share of the weights: of so many rows one each, over and over.
+#[inline(always)]
+pub(crate) fn sink(state: &mut Attended<'_>, sinks: &[f32], width: usize) {
+    let rows = state.sums.chunks_exact_mut(width);
+    let ends = state.peaks.iter_mut().zip(state.totals.iter_mut());
+    for ((sums, (peak, total)), sink) in rows.zip(ends).zip(sinks.iter().cycle()) {
+        if *total == 0.0 {
+            continue;
+        }
+        let greatest = if *sink > *peak { *sink } else { *peak };
+        let (ours, its) = (exp(*peak - greatest), exp(*sink - greatest));
+        for sum in sums {
+            *sum *= ours;
+        }
+        *total = *total * ours + its;
+        *peak = greatest;
+    }
+}
