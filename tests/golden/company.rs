@@ -119,6 +119,12 @@ fn sequences_with_experts_side_by_side_give_the_bits_that_each_gives_alone() {
     give_the_same_bits("tiny-qwen2-moe");
 }
 
+/// Beside windows, each head has a sink, and experts have biases.
+#[test]
+fn sequences_with_sinks_side_by_side_give_the_bits_that_each_gives_alone() {
+    give_the_same_bits("tiny-gpt-oss");
+}
+
 /// All heads attend to one line of a token.
 #[test]
 fn sequences_with_latents_side_by_side_give_the_bits_that_each_gives_alone() {

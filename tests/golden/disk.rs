@@ -5,7 +5,7 @@ use std::fs::OpenOptions as FileOptions;
 use std::path::Path;
 
 use pricket::models::{self, Backend, CausalLm, ModelError, OpenOptions, Quantization};
-use pricket_tests::{Pass, Pieces, Reference, Scratch, converted, tiny_model};
+use pricket_tests::{Pass, Pieces, Reference, Scratch, converted, in_mxfp4, tiny_model};
 
 fn load(path: &Path, options: &OpenOptions) -> Result<Box<dyn CausalLm>, ModelError> {
     models::open(path, options, &mut |_| {}).map(|opened| opened.model)
@@ -39,6 +39,40 @@ fn experts_on_disk_give_the_bits_of_experts_in_memory() {
             assert!(told.room_bytes > 0 && told.read_bytes_per_second > 0, "{told:?}");
             // Of each of two layers, three of eight are taken.
             assert_eq!(told.token_bytes, told.file_bytes / 8 * 3);
+            assert_eq!(model.spec().parameters, in_memory.parameters);
+            assert!(model.spec().weight_bytes < in_memory.weight_bytes);
+            let mut pass = Pass::new(model, 256).unwrap();
+            for pieces in [Pieces::Whole, Pieces::Of(7), Pieces::Of(1)] {
+                let rows = pass.prompt(ids, pieces).unwrap();
+                assert!(rows == whole, "{path:?}, {quantize:?}, {threads} threads, {room} bytes");
+            }
+        }
+    }
+}
+
+/// Biases, which are read with their expert; gate and up in turns, and transposed where they are
+/// floats.
+#[test]
+fn experts_with_biases_on_disk_give_the_bits_of_experts_in_memory() {
+    let name = "tiny-gpt-oss";
+    let folder = tiny_model(name);
+    let (_scratch, file) = converted(name).unwrap();
+    let [blocks, _floats] = in_mxfp4(name).unwrap();
+    let ids = &Reference::of(&folder).unwrap().cases[1].input_ids;
+    for (path, quantize) in [
+        (folder.as_path(), Quantization::None),
+        (folder.as_path(), Quantization::Q8_0),
+        (file.as_path(), Quantization::None),
+        (blocks.path(), Quantization::None),
+    ] {
+        let one = models::inspect(path).unwrap().expert_room_bytes.unwrap();
+        let model = load(path, &options(2, quantize, None)).unwrap();
+        let in_memory = model.spec().clone();
+        let whole = Pass::new(model, 256).unwrap().prompt(ids, Pieces::Whole).unwrap();
+        for (threads, room) in [(1, one), (2, one), (2, 5 * one)] {
+            let model = load(path, &options(threads, quantize, Some(room))).unwrap();
+            let told = model.spec().experts_on_disk.unwrap();
+            assert_eq!(told.token_bytes, told.file_bytes / 6 * 2);
             assert_eq!(model.spec().parameters, in_memory.parameters);
             assert!(model.spec().weight_bytes < in_memory.weight_bytes);
             let mut pass = Pass::new(model, 256).unwrap();

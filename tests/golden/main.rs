@@ -12,6 +12,7 @@
 mod company;
 mod disk;
 mod files;
+mod gpt_oss;
 mod kimi;
 mod real;
 mod residuals;

@@ -50,6 +50,7 @@ fn every_token_takes_the_experts_that_the_reference_says() {
         "tiny-qwen3-moe",
         "tiny-qwen2-moe",
         "tiny-mixtral",
+        "tiny-gpt-oss",
         "tiny-deepseek-v2",
         "tiny-deepseek-v3-groups",
         "tiny-moonlight",

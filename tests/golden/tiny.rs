@@ -36,6 +36,7 @@ pub(crate) const TINY: &[&str] = &[
     "tiny-qwen2-moe",
     "tiny-mixtral",
     "tiny-glm4",
+    "tiny-gpt-oss",
     "tiny-deepseek-v2",
     "tiny-deepseek-v3-groups",
     "tiny-moonlight",
@@ -177,6 +178,13 @@ fn tiny_glm4_with_half_of_each_head_turned_agrees() {
     agrees("tiny-glm4");
 }
 
+/// A sink in the softmax of every head, windows, experts and a router with biases, a bounded gate,
+/// and a context that was stretched between pairs.
+#[test]
+fn tiny_gpt_oss_with_sinks_agrees() {
+    agrees("tiny-gpt-oss");
+}
+
 /// Queries from no latent, a softmax router that chooses groups first, shared experts, and a
 /// context that was stretched, whose scores are sharper.
 #[test]
@@ -222,7 +230,7 @@ fn the_newer_config_layout_gives_the_same_logits() {
 /// on how a prompt is cut: not by a single bit.
 #[test]
 fn levels_threads_and_pieces_change_no_bit() {
-    for name in ["tiny-llama", "tiny-gemma3", "tiny-qwen2-moe", "tiny-kimi-k2"] {
+    for name in ["tiny-llama", "tiny-gemma3", "tiny-qwen2-moe", "tiny-gpt-oss", "tiny-kimi-k2"] {
         let path = tiny_model(name);
         let ids = &Reference::of(&path).unwrap().cases[1].input_ids;
         for kv in KV {

@@ -4,6 +4,7 @@
 //! queries and keys of a Llama permuted; a Gemma's norms with their 1 added, and its scale of
 //! scores, where it is not that of a head's width, folded into the queries.
 
+mod fused;
 mod gguf;
 mod latent;
 
@@ -26,6 +27,7 @@ const NAMES: &[(&str, &str)] = &[
     (".self_attn.k_proj.", ".attn_k."),
     (".self_attn.v_proj.", ".attn_v."),
     (".self_attn.o_proj.", ".attn_output."),
+    (".self_attn.sinks", ".attn_sinks.weight"),
     (".self_attn.q_norm.", ".attn_q_norm."),
     (".self_attn.k_norm.", ".attn_k_norm."),
     (".pre_feedforward_layernorm.", ".ffn_norm."),
@@ -45,6 +47,7 @@ const NAMES: &[(&str, &str)] = &[
     (".mlp.experts.up_proj.", ".ffn_up_exps."),
     (".mlp.experts.down_proj.", ".ffn_down_exps."),
     (".mlp.gate.", ".ffn_gate_inp."),
+    (".mlp.router.", ".ffn_gate_inp."),
     (".mlp.gate_up_proj.", ".ffn_up."),
     (".mlp.gate_proj.", ".ffn_gate."),
     (".mlp.up_proj.", ".ffn_up."),
@@ -76,6 +79,14 @@ pub fn converted_as(name: &str, form: LatentForm) -> io::Result<(Scratch, PathBu
     source.write_keys(&mut file)?;
     for tensor in weights.tensors() {
         if latent::is_behind(&config, &tensor.name) {
+            continue;
+        }
+        if let Some(parts) = fused::parts(&tensor.name) {
+            let (values, shape) = source.tensor(&tensor.name)?;
+            for part in parts {
+                let (values, shape) = part.cut(&values, &shape);
+                file.add(&source.name(&part.name), &shape, &values);
+            }
             continue;
         }
         let Some((before, (number, behind))) = expert(&tensor.name) else {
@@ -155,6 +166,7 @@ impl Source<'_> {
             "qwen2_moe" => "qwen2moe",
             "qwen3_moe" => "qwen3moe",
             "gemma3_text" => "gemma3",
+            "gpt_oss" => "gpt-oss",
             family if Self::is_latent(family) => "deepseek2",
             family => family,
         }
@@ -162,7 +174,8 @@ impl Source<'_> {
 
     fn name(&self, name: &str) -> String {
         let mut name = name.to_owned();
-        if self.is_gemma() {
+        // Of a gpt-oss the format names it so, wherever it stands.
+        if self.is_gemma() || self.family() == "gpt_oss" {
             // It stands behind attention here, and elsewhere before what follows.
             name = name.replace(".post_attention_layernorm.", ".post_attention_norm.");
         }
@@ -244,7 +257,7 @@ impl Source<'_> {
             let dims = self.head_dim()? as f32 * part;
             file.number(&key("rope.dimension_count"), dims as u32);
         }
-        if ["phi3", "gemma2", "gemma3"].contains(&&*prefix) {
+        if ["phi3", "gemma2", "gemma3", "gpt-oss"].contains(&&*prefix) {
             file.number(&key("attention.sliding_window"), self.number("sliding_window")?);
         }
         for name in ["attn_logit_softcapping", "final_logit_softcapping"] {
@@ -266,6 +279,12 @@ impl Source<'_> {
         if let Some(factor) = factor {
             file.text(&format!("{prefix}.rope.scaling.type"), kind.unwrap_or("none"));
             file.float(&format!("{prefix}.rope.scaling.factor"), factor);
+        }
+        for beta in ["beta_fast", "beta_slow"] {
+            let value = scaling[beta].as_f64().filter(|_| prefix == "gpt-oss");
+            if let Some(value) = value {
+                file.float(&format!("{prefix}.rope.scaling.yarn_{beta}"), value as f32);
+            }
         }
         if let Some(original) = original {
             let key = format!("{prefix}.rope.scaling.original_context_length");

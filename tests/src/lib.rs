@@ -6,6 +6,7 @@
 mod conformance;
 mod conversion;
 mod fixture;
+mod micro;
 mod nesting;
 mod pass;
 mod reference;
@@ -14,6 +15,7 @@ mod truncation;
 pub use conformance::complaints;
 pub use conversion::{LatentForm, converted, converted_as};
 pub use fixture::{Scratch, fixtures, real_model, tiny_model};
+pub use micro::in_mxfp4;
 pub use nesting::nested;
 pub use pass::{Pass, Pieces, most_likely};
 pub use reference::{

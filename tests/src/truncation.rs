@@ -28,6 +28,19 @@ pub fn routed(name: &str, layer: usize, silent: bool) -> io::Result<Scratch> {
     let prefix = format!("model.layers.{layer}.");
     cut(name, layer + 1, &|tensor| {
         let Some(part) = tensor.strip_prefix(&prefix) else { return Instead::Nothing };
+        match part.strip_prefix("mlp.experts.") {
+            // What gates make of a row is what they make of any other.
+            Some("gate_up_proj_bias") => return Instead::Numbers(|_, _| 1.0),
+            // (experts, width, hidden)
+            Some("down_proj") if !silent => {
+                return Instead::Numbers(|at, shape| {
+                    let (rows, cols) = (shape[1], shape[2]);
+                    if at / (rows * cols) == at % cols { 0.05 } else { 0.0 }
+                });
+            }
+            Some("gate_up_proj" | "down_proj" | "down_proj_bias") => return Instead::Row(None),
+            _ => {}
+        }
         let Some((before, behind)) = part.split_once(".experts.") else {
             let shared = part.contains("shared_expert") && part.contains("down_proj");
             return if shared { Instead::Row(None) } else { Instead::Nothing };
@@ -52,6 +65,8 @@ enum Instead {
     Other(String),
     /// Zeros, and ones in this row.
     Row(Option<usize>),
+    /// A number for each place of its shape.
+    Numbers(fn(usize, &[usize]) -> f32),
 }
 
 fn cut(name: &str, layers: usize, instead: &dyn Fn(&str) -> Instead) -> io::Result<Scratch> {
@@ -89,6 +104,12 @@ fn cut(name: &str, layers: usize, instead: &dyn Fn(&str) -> Instead) -> io::Resu
         let from = match instead(tensor_name) {
             Instead::Nothing => tensor,
             Instead::Other(other) => weights.tensor(&other).ok_or_else(|| wrong(&other))?,
+            Instead::Numbers(number) => {
+                let values = (0..tensor.elements() as usize).map(|at| number(at, &tensor.shape));
+                let values: Vec<f32> = values.collect();
+                file.add_floats(tensor_name, &tensor.shape, &values);
+                continue;
+            }
             Instead::Row(row) => {
                 let cols = tensor.shape.last().copied().unwrap_or(1);
                 let value = |at: usize| f32::from(u8::from(Some(at / cols) == row));

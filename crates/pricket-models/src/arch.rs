@@ -6,6 +6,7 @@ mod experts;
 mod gemma2;
 mod gemma3;
 mod glm4;
+mod gpt_oss;
 mod keys;
 mod llama;
 mod mistral;
@@ -46,6 +47,7 @@ const KNOWN: &[Architecture] = &[
     qwen2_moe::ARCHITECTURE,
     mixtral::ARCHITECTURE,
     glm4::ARCHITECTURE,
+    gpt_oss::ARCHITECTURE,
     deepseek::V2,
     deepseek::V3,
     deepseek::KIMI_K2,

@@ -7,7 +7,7 @@ mod names;
 mod rope;
 
 pub(crate) use experts::{ExpertsPlan, GroupsPlan, Scoring};
-pub(crate) use layer::{AttentionPlan, Bias, FfnPlan, LatentPlan, LayerPlan};
+pub(crate) use layer::{AttentionPlan, Bias, FfnPlan, Gating, LatentPlan, LayerPlan};
 pub(crate) use names::{GATED, GGUF_NAMES, HF_NAMES, LayerPart, SHARED, TensorNames};
 pub(crate) use rope::{LongRope, RopePlan};
 
@@ -81,13 +81,16 @@ impl Blueprint {
         for expert in 0..experts.count {
             gated(LayerPart::of_expert(expert), experts.width);
         }
-        matrices.push(matrix(LayerPart::Router, experts.count, self.hidden, Bias::Absent));
+        matrices.push(matrix(LayerPart::Router, experts.count, self.hidden, experts.router_bias));
         matrices
     }
 
     /// The vectors of a layer that are neither norms nor biases of matrices, each with its length.
     pub(crate) fn vectors(&self, layer: &LayerPlan) -> Vec<(LayerPart, usize)> {
         let mut vectors = Vec::new();
+        if layer.attention.sinks {
+            vectors.push((LayerPart::Sinks, layer.attention.heads));
+        }
         let Some(experts) = &layer.ffn.experts else { return vectors };
         if experts.selection_bias {
             vectors.push((LayerPart::SelectionBias, experts.count));

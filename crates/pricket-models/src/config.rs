@@ -219,13 +219,13 @@ impl HfConfig {
 fn refuse_quantized(raw: &RawDecoder) -> Result<(), ModelError> {
     let Some(quantization) = &raw.quantization_config else { return Ok(()) };
     let method = quantization.quant_method.as_deref().unwrap_or("unknown");
-    if ["fp8", "compressed-tensors"].contains(&method) {
+    if ["fp8", "compressed-tensors", "mxfp4"].contains(&method) {
         return Ok(());
     }
     Err(ModelError::Unsupported {
         what: format!("a checkpoint quantised by `{}`", label(method)),
         why: "use one in F32, F16 or BF16, in fp8 with blocks of 128, in int4 as \
-              compressed-tensors packs it, or a GGUF file"
+              compressed-tensors packs it, in mxfp4, or a GGUF file"
             .to_owned(),
     })
 }

@@ -39,7 +39,7 @@ use crate::{Batch, CausalLm, KvCache, Logits, ModelError, ModelSpec};
 
 pub(crate) use assembly::load_vector;
 #[cfg(feature = "candle")]
-pub(crate) use assembly::{load_norm, load_row};
+pub(crate) use assembly::{load_bias, load_norm, load_row};
 pub use kv::KvFormat;
 pub(crate) use loading::load_weights;
 pub(crate) use need::Need;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decoder::{ExpertsNeed, Need, Parts};
 use crate::files::{Found, gguf_of};
+use crate::fused_experts::FusedExperts;
 use crate::inventory::Inventory;
 use crate::latent_heads::LatentHeads;
 use crate::{KvFormat, ModelError, encoder};
@@ -161,6 +162,9 @@ pub fn inspect(path: &Path) -> Result<Inspection, ModelError> {
         if let Ok((blueprint, found)) = found {
             let heads = LatentHeads::over(found.source(), &blueprint);
             let source = heads.as_ref().map_or(found.source(), |heads| heads as _);
+            let fused = FusedExperts::find(source, &blueprint);
+            let split = fused.as_ref().map(|fused| fused.over(source));
+            let source = split.as_ref().map_or(source, |split| split as _);
             let Inventory { missing, unused } = Inventory::of(&blueprint, source);
             (inspection.missing_tensors, inspection.unused_tensors) = (missing, unused);
             let need = Parts::of(source, &blueprint).and_then(|stored| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::blueprint::{Bias, Blueprint, LayerPart};
+use crate::fused_experts::file_name;
 use crate::tensor_source::label;
 use crate::{ModelError, TensorSource};
 
@@ -49,8 +50,13 @@ impl Inventory {
                 // What is shown of one tensor is missing where that is.
                 let both = (of_heads && !source.has(&name))
                     .then(|| names.layer(index, LayerPart::HeadBoth, "weight"));
-                required.insert(both.unwrap_or(name));
-                let bias = names.layer(index, matrix.part, "bias");
+                let named = |shown: &str, kind| {
+                    let name = (!source.has(shown)).then(|| file_name(b, index, matrix.part, kind));
+                    name.flatten().unwrap_or_else(|| shown.to_owned())
+                };
+                let name = both.unwrap_or_else(|| named(&name, "weight"));
+                required.insert(name);
+                let bias = named(&names.layer(index, matrix.part, "bias"), "bias");
                 match matrix.bias {
                     Bias::Absent => false,
                     Bias::Optional => optional.insert(bias),

@@ -29,6 +29,7 @@ mod encoder;
 mod error;
 mod files;
 mod folder;
+mod fused_experts;
 mod gguf;
 mod inspect;
 mod inventory;

@@ -9,6 +9,7 @@ use pricket_simd::{ActKind, Kernels, Level, default_threads};
 
 use crate::blueprint::Blueprint;
 use crate::decoder::{Decoder, DecoderWeights, KvFormat, Need, Parts, Shelf, load_weights};
+use crate::fused_experts::FusedExperts;
 use crate::inventory::Inventory;
 use crate::latent_heads::LatentHeads;
 use crate::memory::available_memory;
@@ -113,6 +114,9 @@ impl ModelFiles {
         let stored = self.found.source();
         let heads = LatentHeads::over(stored, &blueprint);
         let stored = heads.as_ref().map_or(stored, |heads| heads as _);
+        let fused = FusedExperts::find(stored, &blueprint);
+        let split = fused.as_ref().map(|fused| fused.over(stored));
+        let stored = split.as_ref().map_or(stored, |split| split as _);
         let quantizing = Quantizing::over(stored, options.quantize);
         let source = quantizing.as_ref().map_or(stored, |quantizing| quantizing as _);
         Inventory::of(&blueprint, source).check()?;
@@ -141,7 +145,10 @@ impl ModelFiles {
                 spec.parameters = weights.parameters();
                 spec.weight_bytes = weights.bytes();
                 let shelf = match shelf {
-                    Some(plan) => Some(self.lay_out(plan, options, &mut weights, &mut spec)?),
+                    Some(plan) => {
+                        let fused = fused.clone();
+                        Some(self.lay_out(plan, fused, options, &mut weights, &mut spec)?)
+                    }
                     None => None,
                 };
                 let mut decoder = decoder(weights, spec, options, threads, shelf)?;

@@ -83,13 +83,14 @@ impl<'a> Quantizing<'a> {
     fn matrix(&self, info: &TensorInfo) -> Option<Matrix> {
         let (rows, cols) = match *info.shape.as_slice() {
             [rows, cols] => (rows, cols),
-            // Of all experts, one below the other.
+            // Of all experts, one below the other. Biases of all experts are a matrix too.
             [experts, rows, cols] => (experts.checked_mul(rows)?, cols),
             _ => return None,
         };
         let floats = info.format.activation_kind() == ActKind::F32;
+        let bias = info.name.strip_suffix(".bias").is_some();
         let router = ROUTERS.iter().any(|end| info.name.ends_with(end));
-        if !floats || router || cols == 0 {
+        if !floats || bias || router || cols == 0 {
             return None;
         }
         let whole = |format: &&Format| cols.is_multiple_of(format.block_len());

@@ -175,12 +175,14 @@ fn a_decode_step_allocates_nothing() {
     let (tiny, windowed) = (models.join("tiny-llama"), models.join("tiny-gemma3"));
     // Half of its layers have experts and a shared one.
     let mixed = models.join("tiny-qwen2-moe");
+    // One whose heads have sinks, and whose experts biases.
+    let sinking = models.join("tiny-gpt-oss");
     // One whose queries come from a latent, and one whose do not.
     let (latent, plain) = (models.join("tiny-kimi-k2"), models.join("tiny-deepseek-v2"));
     let (deep, quantised) = (deep_and_narrow(), quantised());
     for threads in [1, 2] {
         for sequences in [1, 3] {
-            for path in [&tiny, &windowed, &mixed, &latent, &plain] {
+            for path in [&tiny, &windowed, &mixed, &sinking, &latent, &plain] {
                 let count = steadily(|| decode_allocations(path, threads, sequences, 100));
                 assert_eq!(count, 0, "{threads} threads, {sequences} sequences, {path:?}");
             }
@@ -199,7 +201,8 @@ fn a_decode_step_allocates_nothing() {
         // Past the sixteen tokens of a kernel's tile, and, on two threads, past the 32 from which
         // on each thread takes a tile of its own.
         for sequences in [3, 40] {
-            let tiny = [&tiny, &windowed, &mixed, &latent, &plain].map(std::path::PathBuf::as_path);
+            let tiny = [&tiny, &windowed, &mixed, &sinking, &latent, &plain]
+                .map(std::path::PathBuf::as_path);
             for path in tiny.into_iter().chain([deep.path(), quantised.path()]) {
                 let count = steadily(|| joining_allocations(path, threads, sequences));
                 assert_eq!(count, 0, "{sequences} sequences join, {threads} threads, {path:?}");

@@ -5,7 +5,8 @@ use pricket_simd::{GROUP_ROWS, RopePairing};
 
 use super::keys::Keys;
 use crate::blueprint::{
-    AttentionPlan, Bias, Blueprint, FfnPlan, GGUF_NAMES, HF_NAMES, LatentPlan, LayerPlan, RopePlan,
+    AttentionPlan, Bias, Blueprint, FfnPlan, GGUF_NAMES, Gating, HF_NAMES, LatentPlan, LayerPlan,
+    RopePlan,
 };
 use crate::gguf::GgufFile;
 use crate::limits::{CONTEXT_MAX, EXPERTS_MAX, HEADS_MAX, LAYERS_MAX, VOCABULARY_MAX, WIDTH_MAX};
@@ -25,7 +26,7 @@ pub(super) fn from_config(config: &HfConfig) -> Result<Blueprint, ModelError> {
         ),
         ffn: FfnPlan {
             width: config.intermediate_size,
-            activation: config.activation,
+            gating: Gating::Plain(config.activation),
             bias: Bias::Absent,
             experts: None,
         },
@@ -83,7 +84,7 @@ pub(super) fn with_any_values(file: &GgufFile) -> Result<Blueprint, ModelError> 
         attention: attention(heads, kv_heads, head_dim),
         ffn: FfnPlan {
             width: keys.number("feed_forward_length", WIDTH_MAX)?,
-            activation: Activation::Silu,
+            gating: Gating::Plain(Activation::Silu),
             bias: Bias::Absent,
             experts: None,
         },
@@ -100,7 +101,7 @@ pub(super) fn with_any_values(file: &GgufFile) -> Result<Blueprint, ModelError> 
         norm_offset: 0.0,
         embedding_scale: None,
         logit_cap: None,
-        ropes: vec![gguf_rope(file, &keys, head_dim)?],
+        ropes: vec![gguf_rope(file, &keys, head_dim, true)?],
         layers: vec![layer; keys.number("block_count", LAYERS_MAX)?],
         names: GGUF_NAMES,
         tied: None,
@@ -119,12 +120,20 @@ fn attention(heads: usize, kv_heads: usize, head_dim: usize) -> AttentionPlan {
         cap: None,
         rope: Some(0),
         head_norms: false,
+        sinks: false,
         bias: Bias::Absent,
         output_bias: Bias::Absent,
     }
 }
 
-fn gguf_rope(file: &GgufFile, keys: &Keys<'_>, head_dim: usize) -> Result<RopePlan, ModelError> {
+/// How metadata say that positions become angles. They do not say whether the borders of `YaRN`'s
+/// blend are whole pairs (`truncate`).
+pub(super) fn gguf_rope(
+    file: &GgufFile,
+    keys: &Keys<'_>,
+    head_dim: usize,
+    truncate: bool,
+) -> Result<RopePlan, ModelError> {
     let dims = keys.optional("rope.dimension_count", WIDTH_MAX)?.unwrap_or(head_dim);
     if dims > head_dim {
         let why = format!("is {dims}, but a head has {head_dim} values");
@@ -140,7 +149,7 @@ fn gguf_rope(file: &GgufFile, keys: &Keys<'_>, head_dim: usize) -> Result<RopePl
                 factor,
                 beta_fast: keys.positive("rope.scaling.yarn_beta_fast")?.unwrap_or(32.0),
                 beta_slow: keys.positive("rope.scaling.yarn_beta_slow")?.unwrap_or(1.0),
-                truncate: true,
+                truncate,
                 attention_factor: None,
                 mscale: None,
                 mscale_all_dim: None,
@@ -234,6 +243,9 @@ fn experts(b: &Blueprint) -> u64 {
 
 fn wrong_ffn(layer: &LayerPlan) -> Option<String> {
     let ffn = &layer.ffn;
+    if let Some(why) = ffn.gating.wrong() {
+        return Some(why);
+    }
     match &ffn.experts {
         Some(experts) => experts.wrong(),
         None if ffn.width == 0 => Some("a feed-forward layer has no width".to_owned()),

@@ -56,10 +56,15 @@ pub(super) fn from_gguf(
         // Files from before the key have routers with softmax.
         None | Some(0 | 1) => Scoring::Softmax,
         Some(2) => Scoring::Sigmoid,
+        // Softmax of the chosen alone, which is that of all divided by the sum of the chosen.
+        Some(3) => {
+            plan.renormalised = true;
+            Scoring::Softmax
+        }
         Some(other) => {
             return Err(ModelError::Unsupported {
                 what: format!("`{}` = {other}", keys.key("expert_gating_func")),
-                why: "known are 1 (softmax) and 2 (sigmoid)".to_owned(),
+                why: "known are 1 (softmax), 2 (sigmoid) and 3 (softmax of the chosen)".to_owned(),
             });
         }
     };

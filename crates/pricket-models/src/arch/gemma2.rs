@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use super::Architecture;
 use super::base::{self, bias, set_biases, slide};
 use super::keys::Keys;
-use crate::blueprint::{Bias, Blueprint, LayerPart};
+use crate::blueprint::{Bias, Blueprint, Gating, LayerPart};
 use crate::gguf::GgufFile;
 use crate::limits::CONTEXT_MAX;
 use crate::{Activation, HfConfig, ModelError};
@@ -149,6 +149,6 @@ fn complete(blueprint: &mut Blueprint) {
 
 fn set_activation(blueprint: &mut Blueprint) {
     for layer in &mut blueprint.layers {
-        layer.ffn.activation = Activation::GeluTanh;
+        layer.ffn.gating = Gating::Plain(Activation::GeluTanh);
     }
 }

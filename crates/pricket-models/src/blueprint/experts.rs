@@ -1,6 +1,6 @@
 //! A mixture of experts on paper: many small feed-forward layers, of which a token takes a few.
 
-use super::layer::FfnPlan;
+use super::layer::{Bias, FfnPlan, Gating};
 
 /// Experts (Shazeer et al. 2017): feed-forward layers of one shape, and a matrix, the router, that
 /// gives each of them a logit for each token.
@@ -13,6 +13,8 @@ pub(crate) struct ExpertsPlan {
     /// The width of each.
     pub(crate) width: usize,
     pub(crate) scoring: Scoring,
+    /// Whether the router itself has biases.
+    pub(crate) router_bias: Bias,
     /// Whether a bias is added to the scores for the choice alone (`DeepSeek-AI` 2024).
     pub(crate) selection_bias: bool,
     /// Groups of experts, where a token chooses among these first.
@@ -53,6 +55,7 @@ impl ExpertsPlan {
             chosen,
             width,
             scoring: Scoring::Softmax,
+            router_bias: Bias::Absent,
             selection_bias: false,
             groups: None,
             renormalised: true,
@@ -80,6 +83,15 @@ impl ExpertsPlan {
             return Some(format!("{of} do not have {chosen} experts to choose"));
         }
         None
+    }
+}
+
+impl Gating {
+    /// What is wrong with it.
+    pub(crate) fn wrong(self) -> Option<String> {
+        let Self::Bounded { alpha, limit } = self else { return None };
+        let sound = alpha.is_finite() && limit.is_finite() && limit > 0.0;
+        (!sound).then(|| format!("its gate is bounded by {limit} and has a slope of {alpha}"))
     }
 }
 

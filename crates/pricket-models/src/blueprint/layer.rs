@@ -47,6 +47,8 @@ pub(crate) struct AttentionPlan {
     pub(crate) rope: Option<usize>,
     /// Whether each head of queries and keys is normalised before it is turned.
     pub(crate) head_norms: bool,
+    /// Whether each query head's softmax has one more score, which is learned and has no value.
+    pub(crate) sinks: bool,
     /// Of queries, keys and values.
     pub(crate) bias: Bias,
     pub(crate) output_bias: Bias,
@@ -77,13 +79,23 @@ pub(crate) struct LatentPlan {
 /// without work in a short context; fewer would open every line for less.
 const HEADS_TOGETHER_MAX: usize = 32;
 
+/// What a feed-forward layer makes of gate and up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Gating {
+    /// `activation(gate) * up`.
+    Plain(Activation),
+    /// `(up + 1) * gate * sigmoid(alpha * gate)` of gates of at most `limit` and ups between
+    /// `-limit` and it (`OpenAI` 2025).
+    Bounded { alpha: f32, limit: f32 },
+}
+
 /// A gated feed-forward layer (Shazeer 2020), or experts of that form, or both side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FfnPlan {
     /// The width of what every token goes through: of the layer itself, or, beside experts, of the
     /// shared ones together; 0 where there are none.
     pub(crate) width: usize,
-    pub(crate) activation: Activation,
+    pub(crate) gating: Gating,
     pub(crate) bias: Bias,
     pub(crate) experts: Option<ExpertsPlan>,
 }

@@ -21,6 +21,8 @@ pub(crate) enum LayerPart {
     QueryNorm,
     /// The same of keys.
     KeyNorm,
+    /// Of each query head, a score that has no value.
+    Sinks,
     Output,
     AttentionPostNorm,
     FfnNorm,
@@ -38,6 +40,8 @@ pub(crate) enum LayerPart {
     ExpertGate(usize),
     ExpertUp(usize),
     ExpertDown(usize),
+    /// Gate and up of all experts in one tensor, their rows in turns.
+    ExpertBoth,
     FfnPostNorm,
 }
 
@@ -95,7 +99,7 @@ impl TensorNames {
     pub(crate) fn layer(&self, layer: usize, part: LayerPart, kind: &str) -> String {
         let (before, behind) = self.layer;
         let name = self.part(part);
-        if part == LayerPart::SelectionBias {
+        if matches!(part, LayerPart::SelectionBias | LayerPart::Sinks) {
             return format!("{before}{layer}{behind}{name}");
         }
         match (part.expert().1, name.split_once(NUMBER)) {
@@ -111,8 +115,8 @@ impl TensorNames {
         part.expert().1.is_some() && !self.part(part).contains(NUMBER)
     }
 
-    /// What a part is called in every layer.
-    fn part(&self, part: LayerPart) -> &'static str {
+    /// What a part is called in every layer; nothing where these files have no such part.
+    pub(crate) fn part(&self, part: LayerPart) -> &'static str {
         let (part, _) = part.expert();
         let mut names = self.other.iter().chain(self.parts);
         names.find(|(known, _)| *known == part).map_or("", |(_, name)| name)
@@ -132,6 +136,7 @@ pub(crate) const GGUF_NAMES: TensorNames = TensorNames {
         (LayerPart::Value, "attn_v"),
         (LayerPart::QueryNorm, "attn_q_norm"),
         (LayerPart::KeyNorm, "attn_k_norm"),
+        (LayerPart::Sinks, "attn_sinks.weight"),
         (LayerPart::Output, "attn_output"),
         (LayerPart::AttentionPostNorm, "post_attention_norm"),
         (LayerPart::FfnNorm, "ffn_norm"),
@@ -165,6 +170,7 @@ pub(crate) const HF_NAMES: TensorNames = TensorNames {
         (LayerPart::Value, "self_attn.v_proj"),
         (LayerPart::QueryNorm, "self_attn.q_norm"),
         (LayerPart::KeyNorm, "self_attn.k_norm"),
+        (LayerPart::Sinks, "self_attn.sinks"),
         (LayerPart::Output, "self_attn.o_proj"),
         (LayerPart::FfnNorm, "post_attention_layernorm"),
         (LayerPart::Gate, "mlp.gate_proj"),

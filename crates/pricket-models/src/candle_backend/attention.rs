@@ -8,7 +8,7 @@ use crate::blueprint::AttentionPlan;
 /// Scaled dot-product attention over the cache and the entry itself, of heads that were turned,
 /// (heads, tokens, head dim): (tokens, query width).
 pub(super) fn attend(
-    plan: &AttentionPlan,
+    (plan, sinks): (&AttentionPlan, Option<&[f32]>),
     [queries, mut keys, mut values]: [Tensor; 3],
     start: usize,
     cache: &mut Option<(Tensor, Tensor)>,
@@ -28,9 +28,19 @@ pub(super) fn attend(
     let scores = soft_cap(&(scores * f64::from(plan.scale))?, plan.cap)?;
     let scores = scores.reshape((plan.heads, tokens, positions))?;
     let scores = scores.broadcast_add(&mask(plan, start, tokens)?)?;
-    let peak = scores.max_keepdim(D::Minus1)?;
+    let mut peak = scores.max_keepdim(D::Minus1)?;
+    // (heads, 1, 1): one more score of each head, which has no value.
+    let sinks = sinks.map(|sinks| Tensor::from_slice(sinks, (plan.heads, 1, 1), &Device::Cpu));
+    let sinks = sinks.transpose()?;
+    if let Some(sinks) = &sinks {
+        peak = peak.broadcast_maximum(sinks)?;
+    }
     let weights = scores.broadcast_sub(&peak)?.exp()?;
-    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
+    let mut total = weights.sum_keepdim(D::Minus1)?;
+    if let Some(sinks) = &sinks {
+        total = (total + sinks.broadcast_sub(&peak)?.exp()?)?;
+    }
+    let weights = weights.broadcast_div(&total)?;
     let weights = weights.reshape((plan.kv_heads, group * tokens, positions))?;
     let attended = weights.matmul(&values)?.reshape((plan.heads, tokens, plan.head_dim))?;
     attended.transpose(0, 1)?.contiguous()?.reshape((tokens, plan.query_width()))

@@ -8,8 +8,8 @@ use pricket_simd::RopePairing;
 use super::attention::attend;
 use super::candle;
 use super::matrix::{Matrix, load_matrix, rms_norm, vector};
-use crate::blueprint::{Blueprint, GATED, LayerPart, LayerPlan, RopePlan};
-use crate::decoder::{Stored, load_norm, load_row, load_vector};
+use crate::blueprint::{Blueprint, GATED, Gating, LayerPart, LayerPlan, RopePlan};
+use crate::decoder::{Stored, load_bias, load_norm, load_row};
 use crate::{Activation, ModelError, TensorSource};
 
 /// Cosines and sines of an entry's positions, each (1, tokens, pairs).
@@ -85,11 +85,8 @@ impl Projection {
         floats: bool,
     ) -> Result<Self, ModelError> {
         let weight = load_matrix(source, stored, floats)?;
-        let bias = stored.bias.as_ref().map(|name| {
-            let all = load_vector(source, name, stored.tensor_rows)?;
-            vector(all.into_iter().skip(stored.first).take(stored.rows).collect())
-        });
-        Ok(Self { weight, bias: bias.transpose()? })
+        let bias = load_bias(source, stored)?.map(vector).transpose()?;
+        Ok(Self { weight, bias })
     }
 
     fn apply(&self, x: &Tensor) -> Result<Tensor, ModelError> {
@@ -160,7 +157,9 @@ impl Layer {
         let queries = turned(heads(LayerPart::Query, plan.heads)?, LayerPart::QueryNorm)?;
         let keys = turned(heads(LayerPart::Key, plan.kv_heads)?, LayerPart::KeyNorm)?;
         let values = heads(LayerPart::Value, plan.kv_heads)?;
-        let attended = attend(plan, [queries, keys, values], start, cache).map_err(candle)?;
+        let sinks = self.vectors.get(&LayerPart::Sinks).map(Vec::as_slice);
+        let attended = attend((plan, sinks), [queries, keys, values], start, cache);
+        let attended = attended.map_err(candle)?;
         let attended = self.project(LayerPart::Output, &attended)?;
         let x = (x + self.norm(b, LayerPart::AttentionPostNorm, attended)?).map_err(candle)?;
         let normed = self.norm(b, LayerPart::FfnNorm, x.clone())?;
@@ -178,15 +177,22 @@ impl Layer {
         x: &Tensor,
     ) -> Result<Tensor, ModelError> {
         let gate = self.project(gate, x)?;
-        let gate = match self.plan.ffn.activation {
-            Activation::Silu => gate.silu(),
-            // Candle's `gelu` is the tanh form.
-            Activation::GeluTanh => gate.gelu(),
-        };
         let up = self.project(up, x)?;
-        let inner = gate.and_then(|gate| gate * up).map_err(candle)?;
-        self.project(down, &inner)
+        let inner = match self.plan.ffn.gating {
+            Gating::Plain(Activation::Silu) => gate.silu().and_then(|gate| gate * up),
+            // Candle's `gelu` is the tanh form.
+            Gating::Plain(Activation::GeluTanh) => gate.gelu().and_then(|gate| gate * up),
+            Gating::Bounded { alpha, limit } => bounded(&gate, &up, alpha.into(), limit.into()),
+        };
+        self.project(down, &inner.map_err(candle)?)
     }
+}
+
+/// `(up + 1) * gate * sigmoid(alpha * gate)`, both bounded before.
+fn bounded(gate: &Tensor, up: &Tensor, alpha: f64, limit: f64) -> candle_core::Result<Tensor> {
+    let (gate, up) = (gate.minimum(limit)?, up.clamp(-limit, limit)?);
+    let chance = ((&gate * -alpha)?.exp()? + 1.0)?.recip()?;
+    (gate * chance)? * (up + 1.0)?
 }
 
 /// Rows cut into heads: (tokens, heads * head dim) to (heads, tokens, head dim).

@@ -25,11 +25,7 @@ pub(super) fn assemble(
     kernels: &'static Kernels,
 ) -> Result<DecoderWeights, ModelError> {
     let Parts { embedding, head, layers } = stored.try_map(|stored| {
-        let bias = stored.bias.as_ref().map(|name| -> Result<_, ModelError> {
-            let all = load_vector(source, name, stored.tensor_rows)?;
-            Ok(all.into_iter().skip(stored.first).take(stored.rows).collect())
-        });
-        let bias = bias.transpose()?;
+        let bias = load_bias(source, &stored)?;
         let missing = || ModelError::TensorMissing { tensor: stored.name.clone() };
         let weight = packed.remove(&(stored.name.clone(), stored.first)).ok_or_else(missing)?;
         Ok(Linear { weight, bias })
@@ -100,8 +96,13 @@ impl Norms<'_> {
                 head_norms: query_norm.zip(key_norm).map(|(query, key)| [query, key]),
             })
         };
-        let attention = AttentionWeights { projections, output: matrix(LayerPart::Output)? };
-        let ffn = self.ffn(index, plan, on_disk, &mut matrix)?;
+        let mut vectors = self.vectors(index, plan)?;
+        let attention = AttentionWeights {
+            projections,
+            sinks: vectors.remove(&LayerPart::Sinks),
+            output: matrix(LayerPart::Output)?,
+        };
+        let ffn = Self::ffn(plan, on_disk, vectors, &mut matrix)?;
         let mut norm = |part| norms.remove(&part).ok_or_else(|| missing(part));
         Ok(LayerWeights {
             plan: plan.clone(),
@@ -114,11 +115,22 @@ impl Norms<'_> {
         })
     }
 
-    fn ffn(
+    fn vectors(
         &self,
         index: usize,
         plan: &LayerPlan,
+    ) -> Result<BTreeMap<LayerPart, Vec<f32>>, ModelError> {
+        let vectors = self.blueprint.vectors(plan).into_iter().map(|(part, len)| {
+            let name = self.blueprint.names.layer(index, part, "weight");
+            Ok((part, load_row(self.source, &name, len)?))
+        });
+        vectors.collect()
+    }
+
+    fn ffn(
+        plan: &LayerPlan,
         on_disk: bool,
+        mut vectors: BTreeMap<LayerPart, Vec<f32>>,
         matrix: &mut impl FnMut(LayerPart) -> Result<Linear, ModelError>,
     ) -> Result<FfnWeights, ModelError> {
         let mut gated = |[gate, up, down]: [LayerPart; 3]| {
@@ -132,11 +144,6 @@ impl Norms<'_> {
         let in_memory = if on_disk { 0 } else { experts.count };
         let each = (0..in_memory).map(|expert| Ok(Arc::new(gated(LayerPart::of_expert(expert))?)));
         let each = each.collect::<Result<_, ModelError>>()?;
-        let mut vectors = BTreeMap::new();
-        for (part, len) in self.blueprint.vectors(plan) {
-            let name = self.blueprint.names.layer(index, part, "weight");
-            vectors.insert(part, load_row(self.source, &name, len)?);
-        }
         let experts = ExpertsWeights {
             router: matrix(LayerPart::Router)?,
             selection_bias: vectors.remove(&LayerPart::SelectionBias),
@@ -145,6 +152,18 @@ impl Norms<'_> {
         };
         Ok(FfnWeights { always, experts: Some(experts) })
     }
+}
+
+/// Reads the biases of a matrix, where it has them.
+pub(crate) fn load_bias(
+    source: &dyn TensorSource,
+    stored: &Stored,
+) -> Result<Option<Vec<f32>>, ModelError> {
+    let mut values = stored.bias.as_ref().map(|_| vec![0.0; stored.rows]);
+    if let Some(values) = &mut values {
+        stored.read_bias(source, &mut Vec::new(), values)?;
+    }
+    Ok(values)
 }
 
 /// Reads a norm of `len` values as what rows are multiplied with.

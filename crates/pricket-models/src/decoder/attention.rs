@@ -8,7 +8,7 @@ use pricket_simd::{ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, Ker
 
 use super::kv::{HeadView, KvLayer};
 use super::space::Place;
-use super::weights::DecoderWeights;
+use super::weights::LayerWeights;
 use crate::ModelError;
 use crate::blueprint::{AttentionPlan, Blueprint};
 
@@ -144,13 +144,18 @@ impl HeadSpace {
     fn finish_into(
         &mut self,
         kernels: &Kernels,
-        plan: &AttentionPlan,
+        layer: &LayerWeights,
         index: usize,
         first: usize,
         out: &mut [f32],
     ) -> Result<(), ModelError> {
+        let (plan, group) = (&layer.plan.attention, layer.plan.attention.group());
+        if let Some(sinks) = &layer.attention.sinks {
+            let sinks = sinks.get(index * group..(index + 1) * group).unwrap_or(&[]);
+            kernels.sink_attended(&mut self.state.attended(), sinks, plan.value_width())?;
+        }
         kernels.finish_attended(&mut self.state.attended(), plan.value_width())?;
-        let width = plan.group() * plan.value_width();
+        let width = group * plan.value_width();
         let outs = out.chunks_exact_mut(plan.attended_width()).skip(first);
         for (out, heads) in outs.zip(self.state.sums.chunks_exact(width)) {
             if let Some(places) = out.get_mut(index * width..(index + 1) * width) {
@@ -163,14 +168,14 @@ impl HeadSpace {
 
 /// Attends with every head of a tile's tokens: (tokens, meeting width) to (tokens, attended width).
 pub(crate) fn attend_tile(
-    weights: &DecoderWeights,
-    plan: &AttentionPlan,
+    kernels: &Kernels,
+    layer: &LayerWeights,
     kv: &KvLayer,
     (places, queries): (&[Place], &[f32]),
     space: &mut HeadSpace,
     out: &mut [f32],
 ) -> Result<(), ModelError> {
-    let kernels = weights.kernels;
+    let plan = &layer.plan.attention;
     for tokens in parts(plan, places, TILE_ROWS_MAX) {
         let part = places.get(tokens.clone()).unwrap_or(&[]);
         let Some(place) = part.first() else { continue };
@@ -182,7 +187,7 @@ pub(crate) fn attend_tile(
             space.gather(plan, group, part, rows);
             let head = kv.head(place.slot, plan.kv_head(group));
             space.attend(kernels, plan, head, span.clone())?;
-            space.finish_into(kernels, plan, group, tokens.start, out)?;
+            space.finish_into(kernels, layer, group, tokens.start, out)?;
         }
     }
     Ok(())

@@ -29,7 +29,7 @@ pub(super) fn mixed(
     let tokens = space.places.len();
     let Space { x, normed, acts, inner, gate, up, activated, row, routing, .. } = space;
     let Mixing { gathered, sum, .. } = &mut space.mixing;
-    let activation = parts.plan.ffn.activation;
+    let gating = parts.plan.ffn.gating;
     let router = &experts.router;
     acts.set(kernels, &[router], normed, tokens, hidden)?;
     routing.logits.resize(tokens * plan.count, 0.0);
@@ -44,7 +44,7 @@ pub(super) fn mixed(
         }
         pick(normed, taken, hidden, gathered);
         acts.set(kernels, &[&of.gate, &of.up], gathered, taken.len(), hidden)?;
-        way_in(weights, of, activation, acts, Between { inner, gate, up, activated })?;
+        way_in(weights, of, gating, acts, Between { inner, gate, up, activated })?;
         in_blocks(weights, &of.down, inner, gate, |column, width, product| {
             for (taken, product) in taken.iter().zip(product.chunks_exact(width)) {
                 let first = taken.token * hidden + column;
@@ -58,7 +58,7 @@ pub(super) fn mixed(
     if let Some(of) = &parts.ffn.always {
         scale_shared(weights, experts, normed, routing)?;
         acts.set(kernels, &[&of.gate, &of.up], normed, tokens, hidden)?;
-        way_in(weights, of, activation, acts, Between { inner, gate, up, activated })?;
+        way_in(weights, of, gating, acts, Between { inner, gate, up, activated })?;
         in_blocks(weights, &of.down, inner, gate, |column, width, product| {
             let rows = sum.chunks_exact_mut(hidden).zip(product.chunks_exact(width));
             for ((sum, product), scale) in rows.zip(&routing.shared) {

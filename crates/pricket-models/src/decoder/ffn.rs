@@ -13,19 +13,21 @@ use super::space::{Acts, Space};
 use super::tile::{self, Onto, add_product, in_blocks};
 use super::weights::{DecoderWeights, GatedWeights, LayerWeights};
 use super::work::Work;
+use crate::blueprint::Gating;
 use crate::{Activation, ModelError};
 
-/// `activation(gate) * up`.
+/// What a feed-forward layer makes of gate and up.
 fn activate(
     kernels: &Kernels,
-    activation: Activation,
+    gating: Gating,
     gate: &[f32],
     up: &[f32],
     out: &mut [f32],
 ) -> Result<(), ModelError> {
-    Ok(match activation {
-        Activation::Silu => kernels.silu_mul(gate, up, out),
-        Activation::GeluTanh => kernels.gelu_mul(gate, up, out),
+    Ok(match gating {
+        Gating::Plain(Activation::Silu) => kernels.silu_mul(gate, up, out),
+        Gating::Plain(Activation::GeluTanh) => kernels.gelu_mul(gate, up, out),
+        Gating::Bounded { alpha, limit } => kernels.bounded_mul(gate, up, [alpha, limit], out),
     }?)
 }
 
@@ -44,7 +46,7 @@ pub(super) struct Between<'a> {
 pub(super) fn way_in(
     weights: &DecoderWeights,
     of: &GatedWeights,
-    activation: Activation,
+    gating: Gating,
     acts: &Acts,
     between: Between<'_>,
 ) -> Result<(), ModelError> {
@@ -56,7 +58,7 @@ pub(super) fn way_in(
         up.resize(tokens * rows, 0.0);
         activated.resize(tokens * rows, 0.0);
         tile::multiply(weights, &of.up, groups, acts, up, rows)?;
-        activate(kernels, activation, gates, up, activated)?;
+        activate(kernels, gating, gates, up, activated)?;
         inner.set_columns(kernels, &of.down, column, rows, activated)
     })
 }
@@ -76,8 +78,8 @@ pub(super) fn feed_forward(
     let Some(of) = &parts.ffn.always else { return Ok(()) };
     space.acts.set(kernels, &[&of.gate, &of.up], &space.normed, tokens, b.hidden)?;
     let Space { acts, inner, gate, up, activated, x, normed, row, .. } = space;
-    let activation = parts.plan.ffn.activation;
-    way_in(weights, of, activation, acts, Between { inner, gate, up, activated })?;
+    let gating = parts.plan.ffn.gating;
+    way_in(weights, of, gating, acts, Between { inner, gate, up, activated })?;
     let onto = Onto { x, norm: parts.ffn_post_norm.as_deref(), given: normed, row };
     add_product(weights, &of.down, inner, gate, onto)
 }
@@ -116,7 +118,7 @@ impl Work {
     pub(super) fn gate_up(
         &mut self,
         weights: &DecoderWeights,
-        (of, activation): (&GatedWeights, Activation),
+        (of, gating): (&GatedWeights, Gating),
         gate: Segment<'_>,
         acts: &Acts,
         len: usize,
@@ -127,6 +129,6 @@ impl Work {
         multiply(weights, &gate, acts, &mut space.gate, stride)?;
         let up = Segment { linear: &of.up, ..gate };
         multiply(weights, &up, acts, &mut space.up, stride)?;
-        activate(weights.kernels, activation, &space.gate, &space.up, &mut self.out)
+        activate(weights.kernels, gating, &space.gate, &space.up, &mut self.out)
     }
 }

@@ -9,7 +9,7 @@ use super::attention::{HeadSpace, attend_tile};
 use super::heads::{Angles, norm_heads};
 use super::kv::KvLayer;
 use super::space::{Acts, Place};
-use super::weights::{DecoderWeights, LatentWeights, Linear};
+use super::weights::{DecoderWeights, LatentWeights, LayerWeights, Linear};
 use crate::ModelError;
 use crate::blueprint::{AttentionPlan, Blueprint, LatentPlan};
 use crate::memory::reserve;
@@ -202,15 +202,16 @@ fn copy_head(from: (&[f32], usize), width: usize, to: (&mut [f32], usize), colum
 
 /// Attends with every head of a tile's tokens: (tokens, qkv) to (tokens, heads * value).
 pub(super) fn attend_tile_within(
-    weights: &DecoderWeights,
-    (plan, own): (&AttentionPlan, &LatentWeights),
+    kernels: &Kernels,
+    (layer, own): (&LayerWeights, &LatentWeights),
     kv: &KvLayer,
     (places, qkv): (&[Place], &[f32]),
     (space, heads): (&mut LatentSpace, &mut HeadSpace),
     out: &mut [f32],
 ) -> Result<(), ModelError> {
+    let plan = &layer.plan.attention;
     let Some(latent) = plan.latent else { return Ok(()) };
-    let (kernels, line, given) = (weights.kernels, latent.line(), plan.given_width());
+    let (line, given) = (latent.line(), plan.given_width());
     let (meeting, attended) = (plan.meeting_width(), plan.attended_width());
     let parts = qkv.chunks(TOKENS_MAX * plan.qkv_width()).zip(out.chunks_mut(TOKENS_MAX * given));
     for (places, (qkv, out)) in places.chunks(TOKENS_MAX).zip(parts) {
@@ -223,7 +224,7 @@ pub(super) fn attend_tile_within(
             copy_head(from, stage.width, (&mut space.queries, meeting), head * line);
         }
         copy_turned(plan, latent, qkv, &mut space.queries);
-        attend_tile(weights, plan, kv, (places, &space.queries), heads, &mut space.attended)?;
+        attend_tile(kernels, layer, kv, (places, &space.queries), heads, &mut space.attended)?;
         let rows = std::mem::take(&mut space.attended);
         let stage = HeadStage::expand(plan, latent, own, &rows);
         for head in 0..plan.heads {

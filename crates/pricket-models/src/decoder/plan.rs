@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use pricket_simd::{ActKind, Format, packed_bytes};
+use pricket_simd::{ActKind, Format, dequantize_row, packed_bytes};
 
 use crate::blueprint::{Bias, Blueprint, LayerPart, LayerPlan, MatrixPlan};
-use crate::{ModelError, TensorSource};
+use crate::{ModelError, TensorInfo, TensorSource};
 
 /// One of something for each matrix of a decoder.
 #[derive(Debug)]
@@ -28,9 +28,15 @@ pub(crate) struct Stored {
     pub(crate) rows: usize,
     pub(crate) cols: usize,
     /// The tensor with one value for each row, where there is one.
-    pub(crate) bias: Option<String>,
-    /// Rows of the tensors.
-    pub(crate) tensor_rows: usize,
+    pub(crate) bias: Option<StoredBias>,
+}
+
+/// A tensor with one value for each row of a matrix's tensor.
+#[derive(Debug)]
+pub(crate) struct StoredBias {
+    pub(crate) name: String,
+    /// One of floats.
+    format: Format,
 }
 
 impl<T> Parts<T> {
@@ -69,8 +75,7 @@ impl Parts<Stored> {
         let end = |name: &str| {
             let format = source.shaped(name, &[b.vocab, b.hidden])?.format;
             let (name, rows, cols) = (name.to_owned(), b.vocab, b.hidden);
-            let (first, bias, tensor_rows) = (0, None, rows);
-            Ok::<_, ModelError>(Stored { name, format, first, rows, cols, bias, tensor_rows })
+            Ok::<_, ModelError>(Stored { name, format, first: 0, rows, cols, bias: None })
         };
         let embedding = end(b.names.embedding)?;
         let head = if has_head && b.tied != Some(true) { Some(end(b.names.head)?) } else { None };
@@ -96,21 +101,23 @@ impl Parts<Stored> {
         let mut parts = BTreeMap::new();
         for (name, matrix) in names.iter().zip(&matrices) {
             let Some((tensor_rows, given)) = tensors.get_mut(name.as_str()) else { continue };
-            let format = source.shaped(name, &shape(b, plan, matrix, *tensor_rows))?.format;
+            let mut shape = shape(b, plan, matrix, *tensor_rows);
+            let format = source.shaped(name, &shape)?.format;
             let bias = b.names.layer(layer, matrix.part, "bias");
             let has_bias = match matrix.bias {
                 Bias::Absent => false,
                 Bias::Optional => source.has(&bias),
                 Bias::Required => true,
             };
+            shape.pop();
+            let bias = has_bias.then(|| StoredBias::of(source, &bias, &shape)).transpose()?;
             let stored = Stored {
                 name: name.clone(),
                 format,
                 first: *given,
                 rows: matrix.rows,
                 cols: matrix.cols,
-                bias: has_bias.then_some(bias),
-                tensor_rows: *tensor_rows,
+                bias,
             };
             *given += matrix.rows;
             parts.insert(matrix.part, stored);
@@ -129,15 +136,12 @@ impl Parts<Stored> {
         })
     }
 
-    /// Bytes that the matrices take in memory once they are packed.
+    /// Bytes that the matrices take in memory once they are packed, with their biases.
     ///
     /// # Errors
     /// Where they exceed what can be counted.
     pub(crate) fn packed_bytes(&self) -> Result<u64, ModelError> {
-        self.iter().try_fold(0_u64, |sum, stored| {
-            let bytes = packed_bytes(stored.format, stored.rows, stored.cols)?;
-            Ok(sum.saturating_add(bytes as u64))
-        })
+        self.iter().try_fold(0_u64, |sum, stored| Ok(sum.saturating_add(stored.packed_bytes()?)))
     }
 
     /// Whether the first layer's first matrix, of queries, is of floats, which decides how keys and
@@ -145,6 +149,20 @@ impl Parts<Stored> {
     pub(crate) fn of_floats(&self) -> bool {
         let first = self.layers.first().and_then(|layer| layer.values().next());
         first.is_none_or(|stored| stored.format.activation_kind() == ActKind::F32)
+    }
+}
+
+impl StoredBias {
+    /// A tensor of this shape, of floats: blocks are no format of biases.
+    fn of(source: &dyn TensorSource, name: &str, shape: &[usize]) -> Result<Self, ModelError> {
+        let TensorInfo { name, format, .. } = source.shaped(name, shape)?;
+        match format {
+            Format::F32 | Format::F16 | Format::Bf16 => Ok(Self { name, format }),
+            other => {
+                let found = format!("biases in {other}");
+                Err(ModelError::QuantizationUnsupported { tensor: name, found })
+            }
+        }
     }
 }
 
@@ -160,6 +178,41 @@ fn shape(b: &Blueprint, plan: &LayerPlan, matrix: &MatrixPlan, rows: usize) -> V
 }
 
 impl Stored {
+    /// Bytes that it takes in memory, packed, with its biases.
+    ///
+    /// # Errors
+    /// Where they exceed what can be counted.
+    pub(crate) fn packed_bytes(&self) -> Result<u64, ModelError> {
+        let packed = packed_bytes(self.format, self.rows, self.cols)? as u64;
+        Ok(packed.saturating_add(self.biases() as u64 * size_of::<f32>() as u64))
+    }
+
+    /// Reads its biases. `buffer` is where they stand as they are stored.
+    ///
+    /// # Errors
+    /// What the files refuse.
+    pub(crate) fn read_bias(
+        &self,
+        source: &dyn TensorSource,
+        buffer: &mut Vec<u8>,
+        values: &mut [f32],
+    ) -> Result<(), ModelError> {
+        let Some(StoredBias { name, format }) = &self.bias else { return Ok(()) };
+        let bytes = format.row_bytes(self.rows)?;
+        if buffer.len() < bytes {
+            buffer.resize(bytes, 0);
+        }
+        let buffer = buffer.get_mut(..bytes).unwrap_or_default();
+        let offset = (format.block_bytes() as u64).saturating_mul(self.first as u64);
+        source.read_range(name, offset, buffer)?;
+        Ok(dequantize_row(*format, buffer, values)?)
+    }
+
+    /// How many biases it has.
+    pub(crate) fn biases(&self) -> usize {
+        self.bias.as_ref().map_or(0, |_| self.rows)
+    }
+
     /// Where the matrix begins in its tensor, in bytes.
     ///
     /// # Errors

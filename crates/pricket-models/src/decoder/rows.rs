@@ -12,8 +12,8 @@ use super::routing::Routing;
 use super::space::{Acts, Place};
 use super::weights::{DecoderWeights, GatedWeights, Linear};
 use super::work::Work;
-use crate::blueprint::Blueprint;
-use crate::{Activation, ModelError};
+use crate::ModelError;
+use crate::blueprint::{Blueprint, Gating};
 
 /// A stage of a layer: matrices that read the same activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,20 +133,20 @@ impl DecoderWeights {
         }
     }
 
-    /// The feed-forward layer whose gate a stage multiplies with, and its activation.
+    /// The feed-forward layer whose gate a stage multiplies with, and what it makes of it.
     fn gated<'a>(
         &'a self,
         layer: usize,
         stage: Stage,
         expert: Option<&'a GatedWeights>,
-    ) -> Option<(&'a GatedWeights, Activation)> {
+    ) -> Option<(&'a GatedWeights, Gating)> {
         let parts = self.layers.get(layer)?;
         let of = match stage {
             Stage::GateUp => parts.ffn.always.as_ref(),
             Stage::ExpertGateUp => expert,
             _ => None,
         };
-        Some((of?, parts.plan.ffn.activation))
+        Some((of?, parts.plan.ffn.gating))
     }
 
     /// The share of a stage's rows that the worker `index` of `of` computes.

@@ -17,6 +17,7 @@ pub(crate) use self::plan::{ExpertsNeed, ShelfPlan};
 use super::weights::{GatedWeights, Linear};
 use super::work::Work;
 use crate::files::Found;
+use crate::fused_experts::FusedExperts;
 use crate::{ExpertsOnDisk, ModelError, Quantization};
 
 /// Room for an expert.
@@ -49,11 +50,12 @@ impl Shelf {
     pub(crate) fn new(
         plan: ShelfPlan,
         files: Arc<Found>,
+        fused: Option<FusedExperts>,
         quantization: Quantization,
     ) -> Result<(Self, ExpertsOnDisk), ModelError> {
         let mut slots = Vec::with_capacity(plan.slots);
         for _ in 0..plan.slots {
-            let [gate, up, down] = plan.largest.map(room);
+            let [gate, up, down] = plan.largest.map(|of| room(of, plan.biased));
             let weights = Arc::new(GatedWeights { gate: gate?, up: up?, down: down? });
             slots.push(Slot { weights: Some(weights), holds: None, taken: 0 });
         }
@@ -64,7 +66,7 @@ impl Shelf {
             token_bytes: plan.token_bytes,
             read_bytes_per_second: 0,
         };
-        let stored = Arc::new(StoredExperts { files, quantization, layers: plan.layers });
+        let stored = Arc::new(StoredExperts { files, fused, quantization, layers: plan.layers });
         Ok((Self { stored, places, slots, clock: 0 }, told))
     }
 
@@ -151,7 +153,8 @@ impl Shelf {
     }
 }
 
-/// Memory for a matrix that takes no more than this one.
-fn room((format, rows, cols): (Format, usize, usize)) -> Result<Linear, ModelError> {
-    Ok(Linear { weight: PackedMatrix::zeros(format, rows, cols)?, bias: None })
+/// Memory for a matrix that takes no more than this one, and for its biases.
+fn room((format, rows, cols): (Format, usize, usize), biased: bool) -> Result<Linear, ModelError> {
+    let bias = biased.then(|| vec![0.0; rows]);
+    Ok(Linear { weight: PackedMatrix::zeros(format, rows, cols)?, bias })
 }

@@ -47,9 +47,12 @@ impl Work {
         attended.resize(tokens * width, 0.0);
         let rows = (&places[..], &qkv[..]);
         match &parts.attention.projections {
-            Projections::Grouped(_) => attend_tile(weights, plan, kv, rows, heads, attended)?,
+            Projections::Grouped(_) => {
+                attend_tile(weights.kernels, parts, kv, rows, heads, attended)?;
+            }
             Projections::Latent(own) => {
-                attend_tile_within(weights, (plan, own), kv, rows, (latent, heads), attended)?;
+                let spaces = (latent, heads);
+                attend_tile_within(weights.kernels, (parts, own), kv, rows, spaces, attended)?;
             }
         }
         acts.set(weights.kernels, &[output], attended, tokens, width)?;

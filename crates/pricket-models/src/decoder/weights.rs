@@ -18,6 +18,8 @@ pub(crate) struct Linear {
 #[derive(Debug)]
 pub(crate) struct AttentionWeights {
     pub(crate) projections: Projections,
+    /// One value for each query head.
+    pub(crate) sinks: Option<Vec<f32>>,
     pub(crate) output: Linear,
 }
 
@@ -182,6 +184,7 @@ impl AttentionWeights {
         first.into_iter().take(count).chain(others.into_iter().flatten()).chain([&self.output])
     }
 
+    /// Norms, and the sinks.
     fn norms(&self) -> impl Iterator<Item = &Vec<f32>> {
         let norms = match &self.projections {
             Projections::Grouped(grouped) => grouped
@@ -192,7 +195,7 @@ impl AttentionWeights {
                 [latent.down.as_ref().map(|(_, norm)| norm), Some(&latent.norm)]
             }
         };
-        norms.into_iter().flatten()
+        norms.into_iter().flatten().chain(&self.sinks)
     }
 }
 

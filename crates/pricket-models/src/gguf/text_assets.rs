@@ -103,6 +103,9 @@ fn generation(
                 _ => {}
             }
         }
+        if metadata.find::<&str>("general.architecture")? == Some("gpt-oss") {
+            set_ends_of_harmony(vocabulary, &mut eos_ids);
+        }
     }
     Ok(GenerationDefaults {
         eos_ids,
@@ -112,4 +115,18 @@ fn generation(
         min_p: metadata.find("general.sampling.min_p")?,
         repetition_penalty: metadata.find("general.sampling.penalty_repeat")?,
     })
+}
+
+/// What ends an answer in the harmony format (`OpenAI` 2025): its last message or the call of a
+/// tool, which files do not name; and never the end of a message, which some name: more follow.
+fn set_ends_of_harmony(vocabulary: &GgufVocabulary, eos_ids: &mut Vec<u32>) {
+    let id = |text: &str| vocabulary.tokens.iter().position(|token| token == text);
+    let id = |text: &str| id(text).and_then(|id| u32::try_from(id).ok());
+    let end = id("<|end|>");
+    eos_ids.retain(|eos| Some(*eos) != end);
+    for found in ["<|return|>", "<|call|>"].into_iter().filter_map(id) {
+        if !eos_ids.contains(&found) {
+            eos_ids.push(found);
+        }
+    }
 }

@@ -7,6 +7,7 @@ use pricket_core::ByteSize;
 use super::{Backend, OpenOptions};
 use crate::blueprint::Blueprint;
 use crate::decoder::{DecoderWeights, ExpertsNeed, Need, Parts, Shelf, ShelfPlan, Stored};
+use crate::fused_experts::FusedExperts;
 use crate::{ModelError, ModelFiles, ModelSpec};
 
 impl OpenOptions {
@@ -65,6 +66,7 @@ impl ModelFiles {
     pub(super) fn lay_out(
         &self,
         plan: ShelfPlan,
+        fused: Option<FusedExperts>,
         options: &OpenOptions,
         weights: &mut DecoderWeights,
         spec: &mut ModelSpec,
@@ -72,7 +74,7 @@ impl ModelFiles {
         spec.parameters = spec.parameters.saturating_add(plan.parameters());
         spec.weight_bytes = spec.weight_bytes.saturating_add(plan.bytes());
         weights.on_disk = plan.kinds().to_vec();
-        let (shelf, told) = Shelf::new(plan, Arc::clone(&self.found), options.quantize)?;
+        let (shelf, told) = Shelf::new(plan, Arc::clone(&self.found), fused, options.quantize)?;
         spec.experts_on_disk = Some(told);
         Ok(shelf)
     }

@@ -6,9 +6,12 @@
 //! - Groups: `X_packed`, eight nibbles in 32 bits with the first in the lowest ones, each 8 more
 //!   than what it stands for; `X_scale`, a scale for each group of columns; `X_shape`, rows and
 //!   columns. So writes compressed-tensors, of 4 bits and symmetric (`pack-quantized`).
+//! - MXFP4, see `micro`.
 //!
 //! What is shown is a tensor `X` in a format that the kernels read, whose rows are put together
 //! from those of the parts when they are read.
+
+mod micro;
 
 use pricket_simd::Format;
 
@@ -34,6 +37,9 @@ const FOREIGN: [(&str, &str); 2] =
 #[derive(Debug, Clone)]
 pub(super) struct Quantized {
     pub(super) name: String,
+    /// How many matrices lie in it one below the other, where it has an axis for them.
+    pub(super) stacked: Option<usize>,
+    /// Of all of them together.
     pub(super) rows: usize,
     pub(super) cols: usize,
     /// What it is shown as; how it is called where it is not read.
@@ -93,6 +99,8 @@ pub(super) fn find(
             }
             let beside = [scales.0, shape.0].into_iter().chain(foreign.map(|(place, _)| place));
             (matrix, beside.collect())
+        } else if let Some((place, scales)) = micro::scales(tensor, tensors, &find) {
+            (micro::matrix(tensor, scales, [codes, place])?, vec![place])
         } else {
             continue;
         };
@@ -129,7 +137,7 @@ fn blocks(
     };
     let name = codes.name.clone();
     let (codes, scales) = (code_place, scale_place);
-    Ok(Quantized { name, rows, cols, format, codes, scales, span: BLOCK })
+    Ok(Quantized { name, stacked: None, rows, cols, format, codes, scales, span: BLOCK })
 }
 
 /// A matrix of nibbles in groups of columns.
@@ -165,7 +173,7 @@ fn groups(
     };
     let name = codes.name.strip_suffix(CODES).unwrap_or(&codes.name).to_owned();
     let (codes, scales) = (code_place, scale_place);
-    Ok(Quantized { name, rows, cols, format, codes, scales, span })
+    Ok(Quantized { name, stacked: None, rows, cols, format, codes, scales, span })
 }
 
 fn shape(tensor: &SafetensorsTensor, expected: Vec<usize>) -> ModelError {
@@ -185,6 +193,14 @@ impl Quantized {
         })
     }
 
+    /// Its axes as it is shown.
+    pub(super) fn shape(&self) -> Vec<usize> {
+        match self.stacked {
+            Some(count) => vec![count, self.rows / count.max(1), self.cols],
+            None => vec![self.rows, self.cols],
+        }
+    }
+
     /// Bytes of a row as it is shown.
     pub(super) fn row_bytes(&self) -> Result<usize, ModelError> {
         Ok(self.shown()?.row_bytes(self.cols)?)
@@ -197,7 +213,11 @@ impl Quantized {
 
     /// Scales of a row, and the bytes of one.
     fn row_scales(&self) -> (usize, usize) {
-        let bytes = if self.is_blocks() { 4 } else { 2 };
+        let bytes = match &self.format {
+            Ok(Format::F8E4M3) => 4,
+            Ok(Format::Mxfp4) => 1,
+            _ => 2,
+        };
         (self.cols.div_ceil(self.span.max(1)), bytes)
     }
 
@@ -240,6 +260,13 @@ impl Quantized {
             }
             return;
         }
+        if self.format == Ok(Format::Mxfp4) {
+            let blocks = codes.as_chunks::<16>().0.iter().zip(scales);
+            for ((codes, from), [scale, out @ ..]) in blocks.zip(out.as_chunks_mut::<17>().0) {
+                (*scale, *out) = (*from, halves_apart(codes));
+            }
+            return;
+        }
         let reordered = self.format == Ok(Format::Q4_0);
         let per_scale = self.span / GROUP;
         let blocks = codes.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<18>().0);
@@ -253,6 +280,10 @@ impl Quantized {
 
 /// Nibbles two by two become those of values 0..16 below those of values 16..32.
 fn halves_apart(pairs: &[u8; 16]) -> [u8; 16] {
-    let nibble = |k: usize| pairs.get(k / 2).map_or(0, |pair| (pair >> (4 * (k % 2))) & 15);
-    std::array::from_fn(|k| nibble(k) | nibble(k + 16) << 4)
+    let [low, high] = [0, 8].map(|at| pairs.get(at..at + 8).unwrap_or_default());
+    let mut out = [0; 16];
+    for ((places, low), high) in out.as_chunks_mut::<2>().0.iter_mut().zip(low).zip(high) {
+        *places = [low & 15 | high << 4, low >> 4 | high & 0xf0];
+    }
+    out
 }

@@ -23,7 +23,7 @@ impl TensorSource for Safetensors {
         if let Some(matrix) = self.matrix(name) {
             return Ok(TensorInfo {
                 name: matrix.name.clone(),
-                shape: vec![matrix.rows, matrix.cols],
+                shape: matrix.shape(),
                 format: matrix.shown()?,
                 bytes: matrix.bytes()?,
             });

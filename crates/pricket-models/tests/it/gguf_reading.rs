@@ -10,7 +10,7 @@ use pricket_simd::Format;
 use serde::Deserialize;
 
 use crate::fixtures::committed;
-use crate::gguf_writer::{ARRAY, File, STRING, U32, U64, array, entry, string, tensor};
+use crate::gguf_writer::{ARRAY, File, STRING, U32, U64, array, entry, string, strings, tensor};
 
 #[derive(Deserialize)]
 struct Reference {
@@ -121,6 +121,29 @@ fn text_assets_are_those_of_the_metadata() {
     assert_eq!(vocabulary.add_space_prefix, Some(false));
     assert_eq!(assets.chat_template.as_deref(), Some("{{ bos_token }}"));
     assert_eq!(assets.generation.eos_ids, [2, 3]);
+}
+
+/// Of a gpt-oss the call of a tool ends an answer, which no key says, and the end of a message does
+/// not, which some files call the end of a turn.
+#[test]
+fn answers_of_a_gpt_oss_end_with_the_last_message_or_a_call() {
+    let ends = |architecture: &str, keys: &[(&str, u32)]| {
+        let texts = ["a", "<|return|>", "<|end|>", "<|call|>"];
+        let mut entries = vec![
+            entry("general.architecture", STRING, string(architecture)),
+            entry("tokenizer.ggml.model", STRING, string("gpt2")),
+            entry("tokenizer.ggml.tokens", ARRAY, strings(&texts)),
+        ];
+        entries.extend(keys.iter().map(|(key, id)| {
+            entry(format!("tokenizer.ggml.{key}_token_id"), U32, id.to_le_bytes())
+        }));
+        let file = GgufFile::from_bytes("file", File::of_entries(entries).bytes()).unwrap();
+        file.text_assets().unwrap().generation.eos_ids
+    };
+    assert_eq!(ends("gpt-oss", &[("eos", 1)]), [1, 3]);
+    assert_eq!(ends("gpt-oss", &[("eos", 1), ("eot", 2)]), [1, 3]);
+    assert_eq!(ends("gpt-oss", &[("eos", 2)]), [1, 3]);
+    assert_eq!(ends("llama", &[("eos", 1), ("eot", 2)]), [1, 2]);
 }
 
 #[test]

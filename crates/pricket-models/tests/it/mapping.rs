@@ -96,6 +96,11 @@ fn configs_that_contradict_themselves_are_refused() {
         ("tiny-mixtral", json!({"num_local_experts": null}), CONFIG, "is missing"),
         ("tiny-mixtral", json!({"num_local_experts": 1 << 17}), UNSUPPORTED, "393216 experts"),
         ("tiny-qwen2-moe", json!({"moe_intermediate_size": null}), CONFIG, "is missing"),
+        ("tiny-gpt-oss", json!({"swiglu_limit": 0.0}), UNSUPPORTED, "its gate is bounded by 0"),
+        ("tiny-gpt-oss", json!({"swiglu_alpha": 1e39}), UNSUPPORTED, "has a slope of inf"),
+        ("tiny-gpt-oss", json!({"hidden_act": "gelu_new"}), UNSUPPORTED, "another activation"),
+        ("tiny-gpt-oss", json!({"num_experts_per_tok": 7}), UNSUPPORTED, "7 of 6 experts cannot"),
+        ("tiny-gpt-oss", json!({"sliding_window": null}), CONFIG, "`sliding_window` is missing"),
         (
             "tiny-qwen2-moe",
             json!({"shared_expert_intermediate_size": 0}),
@@ -127,6 +132,12 @@ fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
         ("tiny-qwen2-moe", "model.layers.3.mlp.shared_expert_gate.weight"),
         ("tiny-glm4", "model.layers.2.post_mlp_layernorm.weight"),
         ("tiny-glm4", "model.layers.0.self_attn.v_proj.bias"),
+        ("tiny-gpt-oss", "model.layers.1.self_attn.sinks"),
+        ("tiny-gpt-oss", "model.layers.0.mlp.router.bias"),
+        ("tiny-gpt-oss", "model.layers.3.mlp.experts.gate_up_proj"),
+        ("tiny-gpt-oss", "model.layers.3.mlp.experts.gate_up_proj_bias"),
+        ("tiny-gpt-oss", "model.layers.2.mlp.experts.down_proj"),
+        ("tiny-gpt-oss", "model.layers.2.mlp.experts.down_proj_bias"),
     ] {
         let copy = Copy::of(name);
         copy.retell(tensor, "model.other.weight", false);
@@ -139,6 +150,10 @@ fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
         ("tiny-gemma3", "model.layers.5.self_attn.k_proj.weight"),
         ("tiny-mixtral", "model.layers.2.block_sparse_moe.experts.0.w2.weight"),
         ("tiny-qwen2-moe", "model.layers.1.mlp.shared_expert_gate.weight"),
+        ("tiny-gpt-oss", "model.layers.1.mlp.experts.gate_up_proj"),
+        ("tiny-gpt-oss", "model.layers.1.mlp.experts.gate_up_proj_bias"),
+        ("tiny-gpt-oss", "model.layers.1.mlp.experts.down_proj"),
+        ("tiny-gpt-oss", "model.layers.1.mlp.experts.down_proj_bias"),
     ] {
         let copy = Copy::of(name);
         copy.retell(tensor, tensor, true);
@@ -159,22 +174,25 @@ fn a_tensor_that_is_missing_superfluous_or_of_another_shape_is_named() {
     }
 }
 
+/// The logits after five tokens of a checkpoint with some fields changed.
+fn first_logits(name: &str, fields: &Value) -> Vec<f32> {
+    let copy = Copy::of(name);
+    copy.change(fields);
+    let opened = open(copy.path(), &OpenOptions::default(), &mut |_| ()).unwrap();
+    let mut model = opened.model;
+    let mut cache = model.new_cache(1, 8).unwrap();
+    let sequence = cache.open_sequence().unwrap();
+    let (mut batch, mut logits) = (Batch::default(), Logits::default());
+    batch.push(sequence, 0, &[5, 80, 300, 7, 44], LogitsWanted::Last);
+    model.forward(&batch, &mut cache, &mut logits).unwrap();
+    logits.row(0).to_vec()
+}
+
 /// What a GLM-4's config leaves out is what transformers' class takes, and not what a Llama's would
 /// be: its biases are there, and half of each head is turned.
 #[test]
 fn a_glm4_has_its_own_defaults() {
-    let first_logits = |fields: &Value| {
-        let copy = Copy::of("tiny-glm4");
-        copy.change(fields);
-        let opened = open(copy.path(), &OpenOptions::default(), &mut |_| ()).unwrap();
-        let mut model = opened.model;
-        let mut cache = model.new_cache(1, 8).unwrap();
-        let sequence = cache.open_sequence().unwrap();
-        let (mut batch, mut logits) = (Batch::default(), Logits::default());
-        batch.push(sequence, 0, &[5, 80, 300, 7, 44], LogitsWanted::Last);
-        model.forward(&batch, &mut cache, &mut logits).unwrap();
-        logits.row(0).to_vec()
-    };
+    let first_logits = |fields: &Value| first_logits("tiny-glm4", fields);
     let said = json!({"partial_rotary_factor": 0.5, "attention_bias": true,
         "rms_norm_eps": 1.5625e-7});
     let silent = json!({"partial_rotary_factor": null, "attention_bias": null,
@@ -184,6 +202,47 @@ fn a_glm4_has_its_own_defaults() {
         assert_ne!(first_logits(&silent), first_logits(&other), "{other}");
     }
     let copy = Copy::of("tiny-glm4");
+    copy.change(&json!({"attention_bias": false}));
+    assert_eq!(copy.refused().code(), "tensors_unused");
+}
+
+/// The same of a gpt-oss: biases, two bounds of its gate, the base and the stretching of its rope,
+/// windows in every second layer.
+#[test]
+fn a_gpt_oss_has_its_own_defaults() {
+    let first_logits = |fields: &Value| first_logits("tiny-gpt-oss", fields);
+    let stretched = json!({"rope_type": "yarn", "factor": 32.0, "beta_fast": 32.0,
+        "beta_slow": 1.0, "truncate": false, "original_max_position_embeddings": 4096});
+    let types = ["sliding_attention", "full_attention"].repeat(2);
+    let said = json!({"attention_bias": true, "rms_norm_eps": 1e-5, "swiglu_alpha": 1.702,
+        "swiglu_limit": 7.0, "rope_theta": 150_000.0, "rope_scaling": stretched,
+        "sliding_window": 3, "layer_types": types});
+    let silent = json!({"attention_bias": null, "rms_norm_eps": null, "swiglu_alpha": null,
+        "swiglu_limit": null, "rope_theta": null, "rope_scaling": null, "sliding_window": 3,
+        "layer_types": null});
+    let expected = first_logits(&said);
+    assert_eq!(first_logits(&silent), expected);
+    let whole = json!({"rope_type": "yarn", "factor": 32.0, "truncate": true,
+        "original_max_position_embeddings": 64});
+    let between = json!({"rope_type": "yarn", "factor": 32.0, "truncate": false,
+        "original_max_position_embeddings": 64});
+    assert_ne!(
+        first_logits(&json!({"rope_scaling": whole})),
+        first_logits(&json!({"rope_scaling": between}))
+    );
+    for (field, other) in [
+        ("rms_norm_eps", json!(0.1)),
+        ("swiglu_alpha", json!(1.0)),
+        ("swiglu_limit", json!(3.0)),
+        ("rope_theta", json!(10_000.0)),
+        ("sliding_window", json!(2)),
+        ("layer_types", json!(vec!["full_attention"; 4])),
+    ] {
+        let mut changed = said.clone();
+        changed[field] = other;
+        assert_ne!(first_logits(&changed), expected, "{field}");
+    }
+    let copy = Copy::of("tiny-gpt-oss");
     copy.change(&json!({"attention_bias": false}));
     assert_eq!(copy.refused().code(), "tensors_unused");
 }

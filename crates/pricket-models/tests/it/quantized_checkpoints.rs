@@ -161,6 +161,72 @@ fn groups_of_int4_are_nibbles_less_eight_times_their_groups_scale() {
     }
 }
 
+/// What codes of MXFP4 stand for.
+const MICRO: [f32; 16] =
+    [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0];
+
+#[test]
+fn blocks_of_mxfp4_are_neighbouring_nibbles_times_a_power_of_two() {
+    for (axes, rows, cols) in [(vec![17, 3, 16], 17, 96), (vec![3, 5, 1, 16], 15, 32)] {
+        let codes = pattern(rows * cols / 2);
+        let scales: Vec<u8> = (0..rows * cols / 32).map(|k| 100 + k as u8).collect();
+        let blocks = tensor("a_blocks", "U8", &axes, codes.clone());
+        let source = opened(&[
+            blocks.clone(),
+            tensor("a_scales", "U8", &axes[..axes.len() - 1], scales.clone()),
+            tensor("b_blocks", "U8", &[2, 1, 16], vec![0; 32]),
+        ])
+        .unwrap();
+        assert_eq!(source.names().collect::<Vec<_>>(), ["a", "b_blocks"]);
+        let info = source.info("a").unwrap();
+        let shape: Vec<usize> = axes[..axes.len() - 2].iter().copied().chain([cols]).collect();
+        assert_eq!((&info.shape, info.format), (&shape, Format::Mxfp4));
+        let mut bytes = vec![0; info.bytes as usize];
+        source.read_range("a", 0, &mut bytes).unwrap();
+        let mut values = vec![0.0; rows * cols];
+        dequantize_row(Format::Mxfp4, &bytes, &mut values).unwrap();
+        for (k, value) in values.iter().enumerate() {
+            let code = codes[k / 2] >> (4 * (k % 2)) & 15;
+            let expected = MICRO[usize::from(code)] * 2f32.powi(i32::from(scales[k / 32]) - 127);
+            // Of the two zeros one is read.
+            let (value, expected) = ((value + 0.0).to_bits(), (expected + 0.0).to_bits());
+            assert_eq!(value, expected, "{axes:?} {k}");
+        }
+        // Alone they are bytes, which nothing reads.
+        let alone = opened(from_ref(&blocks)).unwrap();
+        assert_eq!(alone.info("a_blocks").unwrap_err().code(), "quantization_unsupported");
+    }
+}
+
+#[test]
+fn mxfp4_of_other_shapes_is_refused_by_name() {
+    let scales = |axes: &[usize], dtype| {
+        let bytes = axes.iter().product::<usize>() * if dtype == "F32" { 4 } else { 1 };
+        tensor("a_scales", dtype, axes, vec![0; bytes])
+    };
+    let unsupported = "quantization_unsupported";
+    for (axes, beside, code, message) in [
+        (vec![2, 3, 16], scales(&[2, 2], "U8"), "tensor_shape", "shape [2, 2], but [2, 3] is"),
+        (vec![2, 48], scales(&[2], "U8"), "tensor_shape", "but [1, 1, 1, 16] is expected"),
+        (vec![2, 3, 8], scales(&[2, 3], "U8"), "tensor_shape", "`a_blocks` has shape [2, 3, 8]"),
+        (vec![2, 3, 16], scales(&[2, 3], "F32"), unsupported, "MXFP4 with scales of F32"),
+        (vec![2, 0, 16], scales(&[2, 0], "U8"), "simd_columns_unaligned", "the matrix has 0"),
+    ] {
+        let bytes = axes.iter().product();
+        let blocks = tensor("a_blocks", "U8", &axes, vec![0; bytes]);
+        let error = opened(&[blocks, beside]).and_then(|source| source.info("a")).unwrap_err();
+        assert_eq!(error.code(), code, "{axes:?}: {error}");
+        assert!(error.to_string().contains(message), "{axes:?}: {error}");
+    }
+    // Axes of a tensor without values may be of any size.
+    let far = [1 << 40, 1 << 40, 0, 16];
+    let source = opened(&[
+        tensor("a_blocks", "U8", &far, Vec::new()),
+        tensor("a_scales", "U8", &far[..3], Vec::new()),
+    ]);
+    assert!(source.and_then(|source| source.info("a")).is_err());
+}
+
 /// A change to the tensors of an int4 matrix, and how the matrix is refused.
 type Case = (&'static str, fn(&mut Vec<Tensor>), &'static str, &'static str);
 

@@ -89,8 +89,9 @@ pub(crate) fn merge_shares(
     space: &mut HeadSpace,
     out: &mut [f32],
 ) -> Result<(), ModelError> {
-    let Some(LayerWeights { plan, .. }) = weights.layers.get(queries.layer) else { return Ok(()) };
-    let (kernels, plan, places) = (weights.kernels, &plan.attention, &queries.places[..]);
+    let Some(layer) = weights.layers.get(queries.layer) else { return Ok(()) };
+    let (kernels, places) = (weights.kernels, &queries.places[..]);
+    let plan = &layer.plan.attention;
     let width = plan.value_width();
     let mut shares = works.iter_mut().map(|work| &mut work.out[..]);
     let mut rest: &mut [f32] = &mut [];
@@ -112,7 +113,7 @@ pub(crate) fn merge_shares(
                 let part = Attended { sums, peaks, totals };
                 kernels.merge_attended(&mut space.state.attended(), &part, width)?;
             }
-            space.finish_into(kernels, plan, group, tokens.start, out)?;
+            space.finish_into(kernels, layer, group, tokens.start, out)?;
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ use crate::decoder::plan::Stored;
 use crate::decoder::weights::GatedWeights;
 use crate::decoder::work::{Task, Work};
 use crate::files::Found;
+use crate::fused_experts::FusedExperts;
 use crate::quantizing::Quantizing;
 use crate::{ModelError, Quantization, TensorSource};
 
@@ -22,6 +23,8 @@ const MEASURED_BYTES: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct StoredExperts {
     pub(super) files: Arc<Found>,
+    /// How the files hold them, where they do not as they are read.
+    pub(super) fused: Option<FusedExperts>,
     pub(super) quantization: Quantization,
     /// Of each layer; none where a layer has no experts.
     pub(super) layers: Vec<Vec<StoredExpert>>,
@@ -49,10 +52,19 @@ impl Fetch {
         let stored = from.expert(self.layer, self.expert).ok_or_else(missing)?;
         let weights = Arc::get_mut(&mut self.weights).ok_or(ModelError::BufferShared)?;
         let source = from.files.source();
+        let fused = from.fused.as_ref().map(|fused| fused.over(source));
+        let source = fused.as_ref().map_or(source, |fused| fused as _);
         let quantizing = Quantizing::over(source, from.quantization);
         let source = quantizing.as_ref().map_or(source, |quantizing| quantizing as _);
         for (linear, stored) in weights.linears_mut().into_iter().zip(stored) {
             fill(source, stored, &mut linear.weight, buffer)?;
+            if stored.bias.is_none() {
+                linear.bias = None;
+                continue;
+            }
+            let values = linear.bias.get_or_insert_default();
+            values.resize(stored.rows, 0.0);
+            stored.read_bias(source, buffer, values)?;
         }
         self.is_done = true;
         Ok(())

@@ -1,7 +1,7 @@
 //! Which experts stay on disk, and how many of them there is room for: known from the headers.
 
 use pricket_core::ByteSize;
-use pricket_simd::{ActKind, Format, packed_bytes};
+use pricket_simd::{ActKind, Format};
 
 use crate::ModelError;
 use crate::blueprint::{Blueprint, LayerPart};
@@ -31,7 +31,7 @@ impl ExpertsNeed {
                 let own = LayerPart::of_expert(expert).map(|part| parts.get(&part));
                 let [Some(gate), Some(up), Some(down)] = own else { break };
                 for (of, largest) in [gate, up, down].into_iter().zip(&mut largest) {
-                    let bytes = packed(of)?;
+                    let bytes = of.packed_bytes()?;
                     all = all.saturating_add(bytes);
                     *largest = bytes.max(*largest);
                 }
@@ -57,6 +57,8 @@ pub(crate) struct ShelfPlan {
     pub(super) file_bytes: u64,
     parameters: u64,
     kinds: Vec<ActKind>,
+    /// Whether any of them has biases.
+    pub(super) biased: bool,
 }
 
 impl ShelfPlan {
@@ -97,6 +99,7 @@ impl ShelfPlan {
             file_bytes: 0,
             parameters: 0,
             kinds: Vec::new(),
+            biased: false,
         };
         let mut sizes = [0; 3];
         for (experts, layer) in layers.iter().zip(&b.layers) {
@@ -106,11 +109,12 @@ impl ShelfPlan {
                 let mut bytes = 0_u64;
                 let places = sizes.iter_mut().zip(&mut plan.largest);
                 for (of, (size, largest)) in expert.iter().zip(places) {
-                    if packed(of)? > *size {
-                        (*size, *largest) = (packed(of)?, (of.format, of.rows, of.cols));
+                    if of.packed_bytes()? > *size {
+                        (*size, *largest) = (of.packed_bytes()?, (of.format, of.rows, of.cols));
                     }
                     bytes = bytes.saturating_add(stored_bytes(of)?);
-                    plan.parameters += (of.rows * of.cols) as u64;
+                    plan.parameters += (of.rows * of.cols + of.biases()) as u64;
+                    plan.biased |= of.bias.is_some();
                     let kind = of.format.activation_kind();
                     if !plan.kinds.contains(&kind) {
                         plan.kinds.push(kind);
@@ -149,12 +153,7 @@ impl ShelfPlan {
     }
 }
 
-/// Bytes of a matrix in memory.
-fn packed(of: &Stored) -> Result<u64, ModelError> {
-    Ok(packed_bytes(of.format, of.rows, of.cols)? as u64)
-}
-
-/// Bytes of a matrix in its file.
+/// Bytes of a matrix in its file. Its biases, a number for each row, count for nothing.
 pub(super) fn stored_bytes(of: &Stored) -> Result<u64, ModelError> {
     Ok((of.format.row_bytes(of.cols)? as u64).saturating_mul(of.rows as u64))
 }
