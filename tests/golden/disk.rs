@@ -90,7 +90,7 @@ fn room_for_all_experts_loads_them_and_room_for_none_is_refused() {
     let model = load(&path, &options(1, Quantization::None, Some(1 << 30))).unwrap();
     assert_eq!(model.spec().experts_on_disk, None);
     let refused = load(&path, &options(1, Quantization::None, Some(1000))).err().unwrap();
-    assert!(matches!(refused, ModelError::MemoryExceeded { have, .. } if have.0 == 1000));
+    assert!(matches!(refused, ModelError::ExpertsMemory { have, .. } if have.0 == 1000));
     let candle = OpenOptions {
         backend: Backend::Candle,
         experts_memory: Some(1000),

@@ -87,6 +87,7 @@ pub(crate) fn bench(
     let path = locate::locate(model, config, terminal, interrupt)?;
     let started = Instant::now();
     let opened = models::open(&path, &options, &mut |_| {})?;
+    load::note_experts(opened.model.spec(), terminal);
     let load_seconds = started.elapsed().as_secs_f64();
 
     let spec = opened.model.spec().clone();

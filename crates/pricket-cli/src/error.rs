@@ -230,6 +230,7 @@ impl CliError {
                 "give a smaller --context, or take a smaller quantisation; where the system's word \
                  is wrong, --memory says how much there is",
             ),
+            "experts_memory" => Some("give more by --experts-memory, or leave it away"),
             "template_missing" => {
                 Some("`run --raw` continues the prompt without one, `--template` gives one")
             }

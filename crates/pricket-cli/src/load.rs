@@ -50,7 +50,7 @@ pub(crate) fn engine(
 }
 
 /// Says what experts on disk cost, before anything is asked of the model.
-fn note_experts(spec: &ModelSpec, terminal: &mut Terminal) {
+pub(crate) fn note_experts(spec: &ModelSpec, terminal: &mut Terminal) {
     let Some(told) = spec.experts_on_disk else { return };
     terminal.note(format_args!(
         "experts stay on disk: {} of {} are in memory; a token reads {} at most, which by the \
@@ -88,6 +88,7 @@ pub(crate) fn model(
             shown = display.show(&event, terminal);
         }
     })?;
+    note_experts(opened.model.spec(), terminal);
     shown.map(|()| opened)
 }
 

@@ -94,6 +94,12 @@ pub enum HubError {
         /// The address.
         address: String,
     },
+    /// Model data is to be fetched from what is no address.
+    #[error("model data is fetched from https://HOST/FILE, and `{address}` is no such address")]
+    CatalogAddress {
+        /// What was given.
+        address: String,
+    },
     /// A file of certificates that cannot be read.
     #[error("cannot read the certificates in {}: {source}", path.display())]
     CertificatesUnread {

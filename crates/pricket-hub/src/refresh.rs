@@ -12,7 +12,6 @@ use crate::disk::{discard, make_dir, publish};
 use crate::limits::CATALOG_BYTES_MAX;
 use crate::lock::FileLock;
 use crate::progress::Reporter;
-use crate::reference::malformed;
 use crate::settings::Settings;
 use crate::{HubError, ModelCatalog};
 
@@ -47,7 +46,7 @@ pub(crate) fn refresh(
 ) -> Result<PathBuf, HubError> {
     let told = shown(address);
     if !["https://", "http://"].iter().any(|scheme| address.starts_with(scheme)) {
-        return Err(malformed(address, "model data has an address, https://HOST/FILE"));
+        return Err(HubError::CatalogAddress { address: told });
     }
     if settings.offline {
         return Err(HubError::CatalogOffline { address: told });

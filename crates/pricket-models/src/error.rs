@@ -165,6 +165,14 @@ pub enum ModelError {
         /// What there is.
         have: ByteSize,
     },
+    /// The memory that experts were given has no room for one.
+    #[error("an expert needs {need} of memory, but all experts together are given {have}")]
+    ExpertsMemory {
+        /// What one needs.
+        need: ByteSize,
+        /// What they were given.
+        have: ByteSize,
+    },
     /// A batch longer than the cache.
     #[error("the sequence would have {need} tokens, but the context holds {have}")]
     ContextExceeded {
@@ -241,6 +249,7 @@ impl ModelError {
             | Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::LimitExceeded { .. }
             | Self::MemoryExceeded { .. }
+            | Self::ExpertsMemory { .. }
             | Self::ContextExceeded { .. }
             | Self::Simd(SimdError::OutOfMemory { .. } | SimdError::SizeOverflow { .. }) => {
                 ErrorKind::TooLarge
@@ -285,6 +294,7 @@ impl ModelError {
             Self::TensorShape { .. } => "tensor_shape",
             Self::TensorRange { .. } => "tensor_range",
             Self::MemoryExceeded { .. } => "memory_exceeded",
+            Self::ExpertsMemory { .. } => "experts_memory",
             Self::ContextExceeded { .. } => "context_exceeded",
             Self::TokenOutOfVocabulary { .. } => "token_out_of_vocabulary",
             Self::CacheSequencesExhausted { .. } => "cache_full",

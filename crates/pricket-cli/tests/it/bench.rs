@@ -87,3 +87,18 @@ fn what_has_no_tokens_is_left_out() {
     assert!(told["prefill_tokens_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{told}");
     bench("0", "0").is_error(2, &["--prompt 0", "--generate 0"]);
 }
+
+#[test]
+fn experts_on_disk_are_told_before_anything_runs() {
+    let model = tiny("tiny-qwen2-moe");
+    let args = ["bench", &model, "--prompt", "8", "--generate", "4", "--repeat", "1"];
+    let told = Pricket::new().run(&[&args[..], &["--experts-memory", "60000"]].concat()).ok();
+    assert!(told.stderr.contains("experts stay on disk: 51.0 KiB of"), "{told:?}");
+    assert!(told.stderr.contains("tokens a second at worst"), "{told:?}");
+    let all = Pricket::new().run(&args).ok();
+    assert!(!all.stderr.contains("experts"), "{all:?}");
+    let none = Pricket::new().run(&[&args[..], &["--experts-memory", "100"]].concat());
+    none.is_error(1, &["an expert needs 17.0 KiB", "given 100 B", "--experts-memory"]);
+    let inspected = Pricket::new().run(&["inspect", &model]).ok();
+    assert!(inspected.stdout.contains("with one expert of 17.0 KiB in memory"), "{inspected:?}");
+}

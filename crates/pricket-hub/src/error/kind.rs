@@ -21,7 +21,8 @@ impl HubError {
             | Self::RuleRefused { .. }
             | Self::RulesEndless { .. }
             | Self::OutsideCache { .. }
-            | Self::AccessDenied { .. } => ErrorKind::InvalidRequest,
+            | Self::AccessDenied { .. }
+            | Self::CatalogAddress { .. } => ErrorKind::InvalidRequest,
             Self::CacheUnknown
             | Self::CatalogOffline { .. }
             | Self::PipMissing { .. }
@@ -69,6 +70,7 @@ impl HubError {
             Self::CatalogMalformed { .. } => "model_data_malformed",
             Self::CatalogUnread { .. } => "model_data_unreadable",
             Self::CatalogOffline { .. } => "model_data_offline",
+            Self::CatalogAddress { .. } => "model_data_address",
             Self::CertificatesUnread { .. } => "certificates_unreadable",
             Self::ModelsUnlisted { .. } => "models_unlisted",
             Self::RemoteUnsupported { .. } => "remote_unsupported",

@@ -82,7 +82,7 @@ fn what_is_wrong_is_told_and_replaces_nothing() {
     let unreachable = refresh(&hub, &closed_port()).unwrap_err();
     assert_eq!(unreachable.code, "hub_unreachable");
     let nameless = refresh(&hub, "data.json").unwrap_err();
-    assert_eq!(nameless.code, "model_name_malformed");
+    assert_eq!(nameless.code, "model_data_address");
     let offline = hub_at(dir.path(), &good).offline(true).build().unwrap();
     let asked = good.log().len();
     let error = refresh(&offline, "http://user:secret@host/data.json?sig=1").unwrap_err();

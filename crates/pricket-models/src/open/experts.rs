@@ -14,7 +14,8 @@ impl OpenOptions {
     /// Takes the experts that stay on disk out of what is to be loaded, and out of what is needed.
     ///
     /// # Errors
-    /// [`ModelError::MemoryExceeded`] where not even one of them fits.
+    /// [`ModelError::MemoryExceeded`] where not even one of them fits;
+    /// [`ModelError::ExpertsMemory`] where what they are given has no room for one.
     pub(super) fn shelf(
         &self,
         blueprint: &Blueprint,

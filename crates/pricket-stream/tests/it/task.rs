@@ -56,14 +56,18 @@ fn cancel_frees_who_waits_for_a_deaf_task() {
 fn a_task_that_asks_its_token_stops() {
     let token = CancelToken::new();
     let pool = IoPool::new("asking", 1, Duration::from_secs(1));
-    let task = AsyncTask::start(&pool, &token, |stop| {
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let task = AsyncTask::start(&pool, &token, move |stop| {
         while !stop.is_cancelled() {
             std::thread::yield_now();
         }
+        // Its value would count, if it came before anybody asks.
+        let _ = wait.recv();
     });
     eventually("the task runs", || pool.stats().queued == 0);
     task.cancel();
     assert_eq!(task.collect(), Err(TaskError::Cancelled));
+    drop(go);
     eventually("the worker is free", || pool.stats().jobs_done == 1);
 }
 

@@ -65,7 +65,7 @@ impl ShelfPlan {
     /// Takes the experts out of what is to be loaded, where `room` bytes do not hold all of them.
     ///
     /// # Errors
-    /// [`ModelError::MemoryExceeded`] where there is no room for a single one.
+    /// [`ModelError::ExpertsMemory`] where there is no room for a single one.
     pub(crate) fn take(
         b: &Blueprint,
         stored: &mut Parts<Stored>,
@@ -130,7 +130,7 @@ impl ShelfPlan {
         plan.slots = (room / plan.slot_bytes.max(1)) as usize;
         if plan.slots == 0 {
             let (need, have) = (ByteSize(plan.slot_bytes), ByteSize(room));
-            return Err(ModelError::MemoryExceeded { need, have });
+            return Err(ModelError::ExpertsMemory { need, have });
         }
         plan.slots = plan.slots.min(layers.iter().map(Vec::len).sum());
         plan.layers = layers;
