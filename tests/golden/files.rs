@@ -29,7 +29,7 @@ fn a_gguf_file_with_keys_and_values_apart_gives_the_same() {
 fn agrees(name: &str, form: LatentForm) {
     let (_scratch, path) = converted_as(name, form).unwrap();
     for case in &Reference::of(&tiny_model(name)).unwrap().cases {
-        for variant in Variant::two_of(name) {
+        for variant in Variant::two() {
             let mut pass = variant.open(&path, case.input_ids.len());
             let rows = pass.prompt(&case.input_ids, Pieces::Whole).unwrap();
             let what = format!("{name} {} from GGUF, {form:?}, as {variant:?}", case.name);

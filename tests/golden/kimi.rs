@@ -1,6 +1,6 @@
 //! Kimi-K2 as its makers publish it: in fp8, with experts in int4, and within a model that sees.
 
-use pricket::models::{KvFormat, OpenOptions, inspect, open};
+use pricket::models::{Backend, KvFormat, OpenOptions, inspect, open};
 use pricket_tests::{Pass, Pieces, Reference, fixtures, most_likely, nested, tiny_model};
 
 use crate::tiny::{TOLERANCE, compare};
@@ -15,7 +15,8 @@ const SAME_OF_INT4: f32 = 0.9;
 fn fp8_gives_the_logits_of_its_values() {
     let Some(path) = fixtures("models/tiny-kimi-k2-fp8") else { return };
     let reference = Reference::of(&path).unwrap();
-    for variant in Variant::ours(KvFormat::F32, &[1, 2]) {
+    let candle = Variant::candle(Backend::Candle);
+    for variant in [Variant::ours(KvFormat::F32, &[1, 2]), vec![candle]].concat() {
         for case in &reference.cases {
             let mut pass = variant.open(&path, case.input_ids.len());
             for pieces in [Pieces::Whole, Pieces::Of(7), Pieces::Of(1)] {
@@ -45,6 +46,22 @@ fn int4_gives_nearly_the_logits_of_its_values() {
         eprintln!("int4 as {variant:?}: {same} of the most likely tokens");
         assert!(same >= SAME_OF_INT4, "{variant:?}: {same}");
         assert!(*first.get_or_insert_with(|| rows.clone()) == rows, "{variant:?}: other bits");
+    }
+}
+
+/// Candle multiplies floats where the blocks are turned back into them, as the reference did.
+#[test]
+fn int4_by_floats_gives_the_logits_of_its_values() {
+    let Some(path) = fixtures("models/tiny-kimi-k2-int4") else { return };
+    let variant = Variant::candle(Backend::CandleF32);
+    for case in &Reference::of(&path).unwrap().cases {
+        let mut pass = variant.open(&path, case.input_ids.len());
+        for pieces in [Pieces::Whole, Pieces::Of(7)] {
+            let rows = pass.prompt(&case.input_ids, pieces).unwrap();
+            let what = format!("{} as {variant:?}, {pieces:?}", case.name);
+            let off = compare(case, &rows, TOLERANCE, &what);
+            assert!(off <= TOLERANCE, "{what} is off by {off}");
+        }
     }
 }
 

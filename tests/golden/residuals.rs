@@ -16,7 +16,7 @@ fn normalised(row: &[f32], eps: f32) -> Vec<f32> {
 #[test]
 fn every_layer_leaves_what_the_reference_says() {
     for &name in TINY {
-        let variants = Variant::two_of(name);
+        let variants = Variant::two();
         assert!(variants.iter().all(|variant| variant.kv == KvFormat::F32));
         let path = tiny_model(name);
         let config = std::fs::read(path.join("config.json")).unwrap();

@@ -56,7 +56,7 @@ fn every_token_takes_the_experts_that_the_reference_says() {
         "tiny-moonlight",
         "tiny-kimi-k2",
     ] {
-        let variants = Variant::two_of(name);
+        let variants = Variant::two();
         assert!(variants.iter().all(|variant| variant.kv == KvFormat::F32));
         let path = tiny_model(name);
         let config = std::fs::read(path.join("config.json")).unwrap();

@@ -9,15 +9,6 @@ use pricket_tests::Pass;
 /// The formats that keys and values are kept in.
 pub(crate) const KV: [KvFormat; 2] = [KvFormat::F32, KvFormat::F16];
 
-/// What candle's backend does not run: latent attention.
-const OURS_ALONE: [&str; 5] = [
-    "tiny-kimi-k2",
-    "tiny-kimi-k2-fp8",
-    "tiny-deepseek-v2",
-    "tiny-deepseek-v3-groups",
-    "tiny-moonlight",
-];
-
 /// One way to run a model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Variant {
@@ -33,22 +24,19 @@ impl Variant {
     /// Every way that this machine has: our kernels at every level, on 1 and 2 threads with keys
     /// and values in singles and on 2 with halves, and candle.
     pub(crate) fn all() -> Vec<Self> {
-        let candle = Self { backend: Backend::Candle, level: None, threads: 1, kv: KvFormat::F32 };
         let halves = Self::ours(KvFormat::F16, &[2]);
+        let candle = Self::candle(Backend::Candle);
         [Self::ours(KvFormat::F32, &[1, 2]), halves, vec![candle]].concat()
     }
 
-    /// Every way in which a tiny checkpoint runs.
-    pub(crate) fn all_of(name: &str) -> Vec<Self> {
-        let runs = |variant: &Self| variant.backend == Backend::Cpu || !OURS_ALONE.contains(&name);
-        Self::all().into_iter().filter(runs).collect()
+    /// Our plainest way, and candle's.
+    pub(crate) fn two() -> [Self; 2] {
+        [Self::all()[0], Self::candle(Backend::Candle)]
     }
 
-    /// Our plainest way, and candle's; where that does not run, our best on two threads.
-    pub(crate) fn two_of(name: &str) -> [Self; 2] {
-        let ours = Self::ours(KvFormat::F32, &[1, 2]);
-        let other = Self::all_of(name).pop().filter(|variant| variant.backend != Backend::Cpu);
-        [ours[0], other.unwrap_or(ours[ours.len() - 1])]
+    /// One of candle's ways.
+    pub(crate) fn candle(backend: Backend) -> Self {
+        Self { backend, level: None, threads: 1, kv: KvFormat::F32 }
     }
 
     /// Our kernels at every level, the plainest first, on each of these numbers of threads.

@@ -59,6 +59,11 @@ impl Blueprint {
         self.layers.iter().map(|layer| of_layer(&layer.attention) as u64).sum()
     }
 
+    /// The same of a cache that holds the keys and values of heads, where attention is latent too.
+    pub(crate) fn opened(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.attention.opened_width() as u64).sum()
+    }
+
     /// The matrices of a layer, in the order in which fused tensors hold them.
     pub(crate) fn matrices(&self, layer: &LayerPlan) -> Vec<MatrixPlan> {
         let (attention, ffn) = (&layer.attention, &layer.ffn);

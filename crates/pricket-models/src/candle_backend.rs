@@ -4,6 +4,7 @@
 
 mod attention;
 mod experts;
+mod latent;
 mod layer;
 mod matrix;
 
@@ -38,7 +39,8 @@ impl fmt::Debug for CandleDecoder {
     }
 }
 
-/// Keys and values of a slot's layers, each (kv heads, positions, head dim).
+/// Keys and values of a slot's layers, each (its heads, positions, its width). Of latent attention
+/// they are those of every head, so that none is made twice.
 type SlotTensors = Vec<Option<(Tensor, Tensor)>>;
 
 #[derive(Debug)]
@@ -73,12 +75,6 @@ impl CandleDecoder {
         mut spec: ModelSpec,
         floats: bool,
     ) -> Result<Self, ModelError> {
-        if blueprint.layers.iter().any(|layer| layer.attention.latent.is_some()) {
-            return Err(ModelError::Unsupported {
-                what: format!("candle for {}", blueprint.architecture),
-                why: "its attention is latent, which our own backend runs".to_owned(),
-            });
-        }
         let Parts { embedding, head, layers } = Parts::of(source, &blueprint)?
             .try_map(|stored| Projection::load(source, &stored, floats))?;
         let head = head.unwrap_or_else(|| embedding.clone()).weight;
@@ -92,7 +88,7 @@ impl CandleDecoder {
         spec.weight_bytes = 4 * embedding.elem_count() as u64
             + head.bytes()
             + layers.iter().map(Layer::bytes).sum::<u64>();
-        spec.kv_bytes_per_token = 4 * blueprint.cached();
+        spec.kv_bytes_per_token = 4 * blueprint.opened();
         Ok(Self { spec, blueprint, embedding, layers, final_norm, head })
     }
 

@@ -125,6 +125,9 @@ impl ModelFiles {
         let threads = options.threads.unwrap_or_else(default_threads);
         let mut need = Need::of(&blueprint, &stored, options.kv, threads)?;
         let shelf = options.shelf(&blueprint, &mut stored, &mut need)?;
+        if options.backend != Backend::Cpu {
+            need.per_token = 4 * blueprint.opened();
+        }
         match options.backend {
             Backend::Cpu => {}
             Backend::Candle => need.weights = spec.weight_bytes,

@@ -163,6 +163,15 @@ impl AttentionPlan {
         if self.latent.is_some() { 0 } else { self.kv_heads * self.head_dim }
     }
 
+    /// Width of all keys and values of a token together, those of each head made out of its latent
+    /// where it has one.
+    pub(crate) fn opened_width(&self) -> usize {
+        match self.latent {
+            Some(latent) => self.heads * (self.head_dim + latent.value),
+            None => self.keys_width() + self.values_width(),
+        }
+    }
+
     /// Width of queries, keys and values side by side, as they are projected.
     pub(crate) fn qkv_width(&self) -> usize {
         self.query_width() + self.keys_width() + self.values_width()

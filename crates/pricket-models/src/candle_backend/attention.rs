@@ -5,15 +5,16 @@ use candle_core::{D, Device, Tensor};
 use super::matrix::soft_cap;
 use crate::blueprint::AttentionPlan;
 
-/// Scaled dot-product attention over the cache and the entry itself, of heads that were turned,
-/// (heads, tokens, head dim): (tokens, query width).
+/// Scaled dot-product attention over the cache and the entry itself, of heads that were turned:
+/// queries are (heads, tokens, head dim), keys and values of so many heads as share them, and
+/// values may be of another width: (tokens, heads * width of a value).
 pub(super) fn attend(
     (plan, sinks): (&AttentionPlan, Option<&[f32]>),
     [queries, mut keys, mut values]: [Tensor; 3],
     start: usize,
     cache: &mut Option<(Tensor, Tensor)>,
 ) -> candle_core::Result<Tensor> {
-    let (_, tokens, _) = queries.dims3()?;
+    let ((heads, tokens, width), (kv_heads, _, value)) = (queries.dims3()?, values.dims3()?);
     if start > 0
         && let Some((old_keys, old_values)) = cache.take()
     {
@@ -21,16 +22,16 @@ pub(super) fn attend(
         values = Tensor::cat(&[old_values.narrow(1, 0, start)?, values], 1)?;
     }
     *cache = Some((keys.clone(), values.clone()));
-    let (group, positions) = (plan.group(), start + tokens);
+    let (group, positions) = (heads / kv_heads, start + tokens);
     // (kv heads, group * tokens, head dim): consecutive query heads share a key-value head.
-    let queries = queries.reshape((plan.kv_heads, group * tokens, plan.head_dim))?;
+    let queries = queries.reshape((kv_heads, group * tokens, width))?;
     let scores = queries.matmul(&keys.transpose(1, 2)?.contiguous()?)?;
     let scores = soft_cap(&(scores * f64::from(plan.scale))?, plan.cap)?;
-    let scores = scores.reshape((plan.heads, tokens, positions))?;
+    let scores = scores.reshape((heads, tokens, positions))?;
     let scores = scores.broadcast_add(&mask(plan, start, tokens)?)?;
     let mut peak = scores.max_keepdim(D::Minus1)?;
     // (heads, 1, 1): one more score of each head, which has no value.
-    let sinks = sinks.map(|sinks| Tensor::from_slice(sinks, (plan.heads, 1, 1), &Device::Cpu));
+    let sinks = sinks.map(|sinks| Tensor::from_slice(sinks, (heads, 1, 1), &Device::Cpu));
     let sinks = sinks.transpose()?;
     if let Some(sinks) = &sinks {
         peak = peak.broadcast_maximum(sinks)?;
@@ -41,9 +42,9 @@ pub(super) fn attend(
         total = (total + sinks.broadcast_sub(&peak)?.exp()?)?;
     }
     let weights = weights.broadcast_div(&total)?;
-    let weights = weights.reshape((plan.kv_heads, group * tokens, positions))?;
-    let attended = weights.matmul(&values)?.reshape((plan.heads, tokens, plan.head_dim))?;
-    attended.transpose(0, 1)?.contiguous()?.reshape((tokens, plan.query_width()))
+    let weights = weights.reshape((kv_heads, group * tokens, positions))?;
+    let attended = weights.matmul(&values)?.reshape((heads, tokens, value))?;
+    attended.transpose(0, 1)?.contiguous()?.reshape((tokens, heads * value))
 }
 
 /// 0 where a token may look, minus infinity where it may not: (1, tokens, start + tokens).

@@ -7,6 +7,7 @@ use pricket_simd::RopePairing;
 
 use super::attention::attend;
 use super::candle;
+use super::latent::by_latents;
 use super::matrix::{Matrix, load_matrix, rms_norm, vector};
 use crate::blueprint::{Blueprint, GATED, Gating, LayerPart, LayerPlan, RopePlan};
 use crate::decoder::{Stored, load_bias, load_norm, load_row};
@@ -104,8 +105,12 @@ impl Layer {
         source: &dyn TensorSource,
         b: &Blueprint,
         (index, plan): (usize, &LayerPlan),
-        projections: BTreeMap<LayerPart, Projection>,
+        mut projections: BTreeMap<LayerPart, Projection>,
     ) -> Result<Self, ModelError> {
+        let keys = projections.get_mut(&LayerPart::HeadKeys);
+        if let (Some(latent), Some(keys)) = (plan.attention.latent, keys) {
+            keys.weight = by_latents(&keys.weight, plan.attention.heads, latent)?;
+        }
         let norms = b.norms(plan).into_iter().map(|(part, len)| {
             let name = b.names.layer(index, part, "weight");
             Ok((part, vector(load_norm(source, b, &name, len)?)?))
@@ -129,9 +134,9 @@ impl Layer {
     }
 
     /// The stream through a norm, where the layer has it.
-    fn norm(&self, b: &Blueprint, part: LayerPart, x: Tensor) -> Result<Tensor, ModelError> {
+    pub(super) fn norm(&self, part: LayerPart, eps: f32, x: Tensor) -> Result<Tensor, ModelError> {
         match self.norms.get(&part) {
-            Some(norm) => rms_norm(&x, norm, b.norm_eps),
+            Some(norm) => rms_norm(&x, norm, eps),
             None => Ok(x),
         }
     }
@@ -146,28 +151,40 @@ impl Layer {
         start: usize,
         cache: &mut Option<(Tensor, Tensor)>,
     ) -> Result<Tensor, ModelError> {
-        let normed = self.norm(b, LayerPart::AttentionNorm, x.clone())?;
+        let eps = b.norm_eps;
+        let normed = self.norm(LayerPart::AttentionNorm, eps, x.clone())?;
         let plan = &self.plan.attention;
         let angles = plan.rope.and_then(|place| angles.get(place));
-        let heads = |part, count| split(&self.project(part, &normed)?, count).map_err(candle);
-        let turned = |heads: Tensor, norm| {
-            let heads = self.norm(b, norm, heads)?;
-            angles.map_or(Ok(heads.clone()), |angles| angles.rotate(&heads)).map_err(candle)
+        let heads = match plan.latent {
+            Some(latent) => self.heads_of_latent(latent, &normed, angles)?,
+            None => self.heads(eps, &normed, angles)?,
         };
-        let queries = turned(heads(LayerPart::Query, plan.heads)?, LayerPart::QueryNorm)?;
-        let keys = turned(heads(LayerPart::Key, plan.kv_heads)?, LayerPart::KeyNorm)?;
-        let values = heads(LayerPart::Value, plan.kv_heads)?;
         let sinks = self.vectors.get(&LayerPart::Sinks).map(Vec::as_slice);
-        let attended = attend((plan, sinks), [queries, keys, values], start, cache);
-        let attended = attended.map_err(candle)?;
+        let attended = attend((plan, sinks), heads, start, cache).map_err(candle)?;
         let attended = self.project(LayerPart::Output, &attended)?;
-        let x = (x + self.norm(b, LayerPart::AttentionPostNorm, attended)?).map_err(candle)?;
-        let normed = self.norm(b, LayerPart::FfnNorm, x.clone())?;
+        let x = (x + self.norm(LayerPart::AttentionPostNorm, eps, attended)?).map_err(candle)?;
+        let normed = self.norm(LayerPart::FfnNorm, eps, x.clone())?;
         let given = match &self.plan.ffn.experts {
             Some(experts) => self.mix(experts, &normed)?,
             None => self.gated(GATED, &normed)?,
         };
-        (x + self.norm(b, LayerPart::FfnPostNorm, given)?).map_err(candle)
+        (x + self.norm(LayerPart::FfnPostNorm, eps, given)?).map_err(candle)
+    }
+
+    /// Queries, keys and values out of normalised rows, (tokens, hidden), normalised and turned
+    /// where the layer wants it: each (its heads, tokens, head dim).
+    fn heads(
+        &self,
+        eps: f32,
+        x: &Tensor,
+        angles: Option<&Angles>,
+    ) -> Result<[Tensor; 3], ModelError> {
+        let plan = &self.plan.attention;
+        let heads = |part, count| split(&self.project(part, x)?, count).map_err(candle);
+        let queries = self.norm(LayerPart::QueryNorm, eps, heads(LayerPart::Query, plan.heads)?)?;
+        let keys = self.norm(LayerPart::KeyNorm, eps, heads(LayerPart::Key, plan.kv_heads)?)?;
+        let values = heads(LayerPart::Value, plan.kv_heads)?;
+        Ok([turned(angles, queries)?, turned(angles, keys)?, values])
     }
 
     /// What a gated feed-forward layer gives: (tokens, hidden).
@@ -196,7 +213,15 @@ fn bounded(gate: &Tensor, up: &Tensor, alpha: f64, limit: f64) -> candle_core::R
 }
 
 /// Rows cut into heads: (tokens, heads * head dim) to (heads, tokens, head dim).
-fn split(x: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
+pub(super) fn split(x: &Tensor, heads: usize) -> candle_core::Result<Tensor> {
     let (tokens, width) = x.dims2()?;
     x.reshape((tokens, heads, width / heads))?.transpose(0, 1)?.contiguous()
+}
+
+/// Heads, (heads, tokens, head dim), turned where there is something to turn them by.
+pub(super) fn turned(angles: Option<&Angles>, heads: Tensor) -> Result<Tensor, ModelError> {
+    match angles {
+        Some(angles) => angles.rotate(&heads).map_err(candle),
+        None => Ok(heads),
+    }
 }

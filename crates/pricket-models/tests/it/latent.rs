@@ -5,8 +5,8 @@ use std::path::Path;
 
 use half::{bf16, f16};
 use pricket_models::{
-    Batch, KvFormat, Logits, LogitsWanted, ModelError, OpenOptions, Opened, Quantization, inspect,
-    open,
+    Backend, Batch, KvFormat, Logits, LogitsWanted, ModelError, OpenOptions, Opened, Quantization,
+    inspect, open,
 };
 use serde_json::{Value, json};
 
@@ -187,6 +187,12 @@ fn floats_of_every_width_give_the_answer_of_their_values() {
                 let off = largest_difference(&stored.logits(&threads(count), part), &want);
                 assert!(off < 1e-5, "{what}, {count} threads by {part}: off by {off}");
             }
+            // Candle makes the keys and values of every head, and never the latents' queries.
+            for (backend, part) in [(Backend::Candle, 150), (Backend::CandleF32, 7)] {
+                let options = OpenOptions { backend, ..OpenOptions::default() };
+                let off = largest_difference(&stored.logits(&options, part), &want);
+                assert!(off < 1e-5, "{what}, {backend:?} by {part}: off by {off}");
+            }
             let bytes = |model: &Model| model.open(&threads(1)).unwrap().model.spec().weight_bytes;
             // Codes of whole blocks stay codes on both sides.
             if what.starts_with("F8_E4M3 (128") {
@@ -244,6 +250,38 @@ fn floats_are_quantised_as_they_are_multiplied() {
     let four = largest_difference(&model.logits(&quantize(Quantization::Q4_0), 150), &exact);
     assert!(eight > 0.0 && eight < 0.2, "{eight}");
     assert!(four < 1.5 && four > eight, "{four}");
+    // By candle, which opens what makes keys and multiplies latents with what makes values as it is
+    // or opened too.
+    for (quantize, bound) in [(Quantization::Q8_0, 0.2), (Quantization::Q4_0, 2.0)] {
+        let found = [Backend::Candle, Backend::CandleF32].map(|backend| {
+            let options = OpenOptions { backend, quantize, ..OpenOptions::default() };
+            model.logits(&options, 150)
+        });
+        let off = found.each_ref().map(|found| largest_difference(found, &exact));
+        let apart = largest_difference(&found[0], &found[1]);
+        eprintln!("{quantize:?}: candle is off by {off:?}, its two ways by {apart}");
+        assert!(off.iter().all(|off| *off > 0.0 && *off < bound), "{quantize:?}: {off:?}");
+        assert!(apart > 0.0 && apart < 0.2, "{quantize:?}: {apart}");
+    }
+}
+
+/// Of each token it holds the keys and values of each head, and asks for that much room.
+#[test]
+fn candle_tells_that_it_holds_keys_and_values_of_heads() {
+    let heads @ (plain, turned, value) = (32, 32, 48);
+    let rows = HEADS * (plain + value);
+    let model = Model::new(heads, kv_b("F32", rows, floats(&numbers(rows * RANK, 5, 0.2))));
+    let options = OpenOptions { backend: Backend::Candle, ..OpenOptions::default() };
+    let told = model.open(&options).unwrap().model.spec().kv_bytes_per_token;
+    assert_eq!(told, 4 * (HEADS * (plain + turned + value)) as u64);
+    let needed = |context| {
+        let options = OpenOptions { context, memory: Some(1), ..options };
+        match model.open(&options).unwrap_err() {
+            ModelError::MemoryExceeded { need, .. } => need.0,
+            other => panic!("{other}"),
+        }
+    };
+    assert_eq!(needed(Some(100)) - needed(None), 100 * told);
 }
 
 #[test]
