@@ -82,7 +82,7 @@ pub(crate) fn bench(
             "--batch {batch} is more than the {BENCH_SEQUENCES_MAX} sequences that bench runs"
         )));
     }
-    let options = load::options(config);
+    let options = load::options(config)?;
     let model = config.model(args.model.as_deref())?;
     let path = locate::locate(model, config, terminal, interrupt)?;
     let started = Instant::now();

@@ -38,7 +38,7 @@ pub(crate) use self::models::Models;
 pub(crate) use self::origin::{Mistakes, Origin};
 pub(crate) use self::setting::Setting;
 pub(crate) use self::table::{
-    BACKEND, CONTEXT, DEFAULT_MODEL, EXPERTS_MEMORY, HISTORY, KV, LOG_FILTER, LOG_FORMAT,
+    BACKEND, CONTEXT, DEFAULT_MODEL, DEVICE, EXPERTS_MEMORY, HISTORY, KV, LOG_FILTER, LOG_FORMAT,
     MAX_TOKENS, MEMORY, QUANTIZE, STOP, SYSTEM, TEMPLATE, THREADS,
 };
 

@@ -1,12 +1,16 @@
 //! From files to something that runs: an engine, or a bare forward pass.
 
+use std::path::Path;
+
 use pricket::core::ByteSize;
 use pricket::engine::{Engine, EngineOptions, TemplateOrigin};
-use pricket::models::{self, Backend, KvFormat, ModelSpec, OpenOptions, Opened, Quantization};
+use pricket::models::{
+    self, Backend, DeviceChoice, KvFormat, ModelSpec, OpenOptions, Opened, Quantization,
+};
 use pricket::tokenizer::ChatTemplate;
 
 use crate::config::{
-    BACKEND, CONTEXT, Config, EXPERTS_MEMORY, KV, MEMORY, QUANTIZE, TEMPLATE, THREADS,
+    BACKEND, CONTEXT, Config, DEVICE, EXPERTS_MEMORY, KV, MEMORY, QUANTIZE, TEMPLATE, THREADS,
 };
 use crate::error::CliError;
 use crate::interrupt::Interrupt;
@@ -30,12 +34,13 @@ pub(crate) fn engine(
         Some(path) => Some(prompt::read_text(path)?),
         None => None,
     };
+    let options = options(config)?;
     let path = locate::locate(model, config, terminal, interrupt)?;
     let options = EngineOptions {
         chat_template,
         name: Some(model.to_owned()),
         context: config.count(&CONTEXT),
-        model: options(config),
+        model: options,
         ..EngineOptions::default()
     };
     let mut display = ProgressDisplay::beside(terminal);
@@ -80,10 +85,11 @@ pub(crate) fn model(
     terminal: &mut Terminal,
     interrupt: &Interrupt,
 ) -> Result<Opened, CliError> {
+    let options = options(config)?;
     let path = locate::locate(model, config, terminal, interrupt)?;
     let mut display = ProgressDisplay::beside(terminal);
     let mut shown = Ok(());
-    let opened = models::open(&path, &options(config), &mut |event| {
+    let opened = models::open(&path, &options, &mut |event| {
         if shown.is_ok() {
             shown = display.show(&event, terminal);
         }
@@ -93,7 +99,15 @@ pub(crate) fn model(
 }
 
 /// How the configuration wants a model to be opened.
-pub(crate) fn options(config: &Config) -> OpenOptions {
+///
+/// # Errors
+/// Where the device that is asked for is not there, or this build cannot compute on it.
+pub(crate) fn options(config: &Config) -> Result<OpenOptions, CliError> {
+    let device: DeviceChoice = config.text(&DEVICE).unwrap_or("auto").parse()?;
+    // What is wrong with the processor's instruction set, the kernels say themselves.
+    if !matches!(device, DeviceChoice::Auto | DeviceChoice::Cpu) {
+        device.pick(Path::new("/"))?;
+    }
     let backend = match config.text(&BACKEND) {
         Some("candle") => Backend::Candle,
         Some("candle-f32") => Backend::CandleF32,
@@ -105,7 +119,7 @@ pub(crate) fn options(config: &Config) -> OpenOptions {
         Some("q8_0") => KvFormat::Q8,
         _ => KvFormat::Auto,
     };
-    OpenOptions {
+    Ok(OpenOptions {
         backend,
         kv,
         threads: config.count(&THREADS),
@@ -113,7 +127,7 @@ pub(crate) fn options(config: &Config) -> OpenOptions {
         experts_memory: config.size(&EXPERTS_MEMORY),
         quantize: quantization(config),
         ..OpenOptions::default()
-    }
+    })
 }
 
 /// What weights that are floats become.

@@ -62,6 +62,7 @@ impl Group for Finding {
 impl Group for Measuring {
     const SETTINGS: &'static [Setting] = &[
         table::THREADS,
+        table::DEVICE,
         table::BACKEND,
         table::KV,
         table::MEMORY,
@@ -80,6 +81,7 @@ impl Group for Answering {
         table::OFFLINE,
         table::CONTEXT,
         table::THREADS,
+        table::DEVICE,
         table::BACKEND,
         table::KV,
         table::MEMORY,

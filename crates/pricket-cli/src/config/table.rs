@@ -159,6 +159,17 @@ pub(crate) const THREADS: Setting =
         .variables(&["PRICKET_THREADS"])
         .flag("threads", "N");
 
+pub(crate) const DEVICE: Setting = Setting::new(
+    "model.device",
+    Kind::Text { empty: false },
+    "Where the model runs: auto, cpu, cuda:N or metal; a device that this build cannot use is \
+     refused with the reason",
+)
+.example("\"auto\"")
+.unset(Unset::Text("auto"))
+.variables(&["PRICKET_DEVICE"])
+.flag("device", "DEVICE");
+
 pub(crate) const BACKEND: Setting = Setting::new(
     "model.backend",
     Kind::Choice(&["cpu", "candle", "candle-f32"]),
@@ -298,7 +309,7 @@ pub(crate) const LOG_FILTER: Setting =
         .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 32] = [
+pub(crate) static TABLE: [Setting; 33] = [
     TEMPERATURE,
     TOP_K,
     TOP_P,
@@ -315,6 +326,7 @@ pub(crate) static TABLE: [Setting; 32] = [
     DEFAULT_MODEL,
     CONTEXT,
     THREADS,
+    DEVICE,
     BACKEND,
     KV,
     MEMORY,

@@ -102,3 +102,20 @@ fn experts_on_disk_are_told_before_anything_runs() {
     let inspected = Pricket::new().run(&["inspect", &model]).ok();
     assert!(inspected.stdout.contains("with one expert of 17.0 KiB in memory"), "{inspected:?}");
 }
+
+#[test]
+fn a_device_that_cannot_be_used_is_refused_with_the_reason() {
+    let model = tiny("tiny-llama");
+    let run = |device: &str| {
+        Pricket::new().run(&["bench", &model, "--repeat", "1", "--prompt", "4", "--device", device])
+    };
+    run("cpu").ok();
+    run("auto").ok();
+    for (device, reason) in [
+        ("cuda:7", "`cuda:7`"),
+        ("metal", "`metal`"),
+        ("toaster", "known are auto, cpu, cuda:N and metal"),
+    ] {
+        run(device).is_error(5, &["the device", reason]);
+    }
+}
