@@ -4,7 +4,7 @@
 //! `cargo bench -p pricket-benches --bench disk -- [--layers 2] [--experts 96] [--memory-mib 1024]
 //! [--prompt 32] [--tokens 8] [--threads N] [--folder FOLDER]`
 //!
-//! 25 MB an expert, and 4 GB beside them; the folder is kept where one is named. The page cache is
+//! 25 MB an expert, and 1.8 GB beside them; the folder is kept where one is named. The page cache is
 //! emptied before each part where this process may do that, and else a line says that it was not.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
