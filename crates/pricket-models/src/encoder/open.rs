@@ -32,7 +32,8 @@ pub struct EncoderOptions {
     /// it has: see [`available_memory`].
     pub memory: Option<u64>,
     /// What matrices and tables of floats become while they are read; with
-    /// [`Quantization::Q8_0`], products are those of bytes, which take less time and give nearly the same vectors.
+    /// [`Quantization::Q8_0`], products are those of bytes, which take less time and give nearly
+    /// the same vectors.
     pub quantize: Quantization,
 }
 
