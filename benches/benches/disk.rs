@@ -4,8 +4,8 @@
 //! `cargo bench -p pricket-benches --bench disk -- [--layers 2] [--experts 96] [--memory-mib 1024]
 //! [--prompt 32] [--tokens 8] [--threads N] [--folder FOLDER]`
 //!
-//! 25 MB an expert, and 1.8 GB beside them; the folder is kept where one is named. The page cache is
-//! emptied before each part where this process may do that, and else a line says that it was not.
+//! 25 MB an expert, and 1.8 GB beside them; the folder is kept where one is named. The page cache
+//! is emptied before each part where this process may do that; else a line says that it was not.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
 
@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use pricket::models::{Batch, Logits, LogitsWanted, OpenOptions, inspect, open};
 use pricket::simd::default_threads;
+use pricket_benches::peers::bytes_in;
 use pricket_benches::{Failure, Mixture};
 
 /// What is read to tell the disk's speed.
@@ -146,16 +147,13 @@ fn read_speed(path: &Path) -> Result<f64, Failure> {
 
 /// Bytes that this process had fetched from disks (Linux: `read_bytes`).
 fn disk_bytes() -> Result<f64, Failure> {
-    number("/proc/self/io", "read_bytes:")
+    let text = fs::read_to_string("/proc/self/io")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("read_bytes:"));
+    Ok(line.ok_or("no read_bytes")?.trim().parse()?)
 }
 
 /// The highest resident size of this process (Linux: `VmHWM`).
 fn peak_bytes() -> Result<f64, Failure> {
-    Ok(number("/proc/self/status", "VmHWM:")? * 1024.0)
-}
-
-fn number(file: &str, field: &str) -> Result<f64, Failure> {
-    let text = fs::read_to_string(file)?;
-    let line = text.lines().find_map(|line| line.strip_prefix(field)).ok_or("no such field")?;
-    Ok(line.split_whitespace().next().ok_or("no number")?.parse()?)
+    let status = fs::read_to_string("/proc/self/status")?;
+    Ok(bytes_in(&status, "VmHWM:").ok_or("no VmHWM")? as f64)
 }

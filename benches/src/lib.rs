@@ -8,6 +8,7 @@
 
 mod machine;
 mod mixture;
+mod noise;
 mod statistics;
 mod synthetic;
 

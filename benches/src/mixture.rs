@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::Failure;
+use crate::noise::Noise;
 
 const HIDDEN: usize = 7168;
 const HEADS: usize = 64;
@@ -89,7 +90,7 @@ impl Mixture {
         let mut file = BufWriter::new(fs::File::create(folder.join("model.safetensors"))?);
         file.write_all(&(table.len() as u64).to_le_bytes())?;
         file.write_all(&table)?;
-        let mut noise = Noise(1);
+        let mut noise = Noise::new();
         for tensor in &tensors {
             tensor.write(&mut noise, &mut file)?;
         }
@@ -262,17 +263,5 @@ impl Tensor {
             left -= len;
         }
         Ok(())
-    }
-}
-
-/// Random words, the same each time (Marsaglia's xorshift, 64 bits).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
     }
 }

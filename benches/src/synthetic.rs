@@ -6,6 +6,7 @@ use std::path::Path;
 use pricket::simd::Format;
 
 use crate::Failure;
+use crate::noise::Noise;
 
 const VERSION: u32 = 3;
 const ALIGNMENT: u64 = 32;
@@ -110,7 +111,7 @@ impl Synthetic {
 
         let mut file = BufWriter::new(std::fs::File::create(path)?);
         file.write_all(&head)?;
-        let mut noise = Noise(1);
+        let mut noise = Noise::new();
         for (_, rows, cols) in self.matrices() {
             let blocks = rows * cols / Format::Q4_0.block_len();
             let bytes = blocks * Format::Q4_0.block_bytes();
@@ -184,22 +185,4 @@ fn describe(table: &mut Vec<u8>, name: &str, axes: &[u64], kind: u32, offset: u6
     }
     table.extend(kind.to_le_bytes());
     table.extend(offset.to_le_bytes());
-}
-
-/// Random codes, the same each time (Marsaglia's xorshift, 64 bits).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    /// The codes of one block of `Q4_0`.
-    fn codes(&mut self) -> [u8; 16] {
-        let (low, high) = (u128::from(self.next()), u128::from(self.next()));
-        (low | high << 64).to_le_bytes()
-    }
 }

@@ -28,24 +28,31 @@ fn experts_on_disk_give_the_bits_of_experts_in_memory() {
         (file.as_path(), Quantization::None, 2 * ONE_EXPERT),
         (folder.as_path(), Quantization::Q8_0, 2 * ONE_EXPERT),
     ] {
-        let model = load(path, &options(2, quantize, None)).unwrap();
-        let in_memory = model.spec().clone();
-        assert_eq!(in_memory.experts_on_disk, None);
-        let whole = Pass::new(model, 256).unwrap().prompt(ids, Pieces::Whole).unwrap();
-        for (threads, room) in [(1, expert), (2, expert), (2, 5 * expert)] {
-            let model = load(path, &options(threads, quantize, Some(room))).unwrap();
-            let told = model.spec().experts_on_disk.unwrap();
-            assert!(told.room_bytes <= room, "{told:?}");
-            assert!(told.room_bytes > 0 && told.read_bytes_per_second > 0, "{told:?}");
-            // Of each of two layers, three of eight are taken.
-            assert_eq!(told.token_bytes, told.file_bytes / 8 * 3);
-            assert_eq!(model.spec().parameters, in_memory.parameters);
-            assert!(model.spec().weight_bytes < in_memory.weight_bytes);
-            let mut pass = Pass::new(model, 256).unwrap();
-            for pieces in [Pieces::Whole, Pieces::Of(7), Pieces::Of(1)] {
-                let rows = pass.prompt(ids, pieces).unwrap();
-                assert!(rows == whole, "{path:?}, {quantize:?}, {threads} threads, {room} bytes");
-            }
+        // Of each of two layers, three of eight are taken.
+        hold_to_memory(path, quantize, expert, ids, [3, 8]);
+    }
+}
+
+/// Holds a model with room for one expert and for five to the bits of the same model in memory. Of
+/// each layer with experts a token takes so many of how many.
+fn hold_to_memory(path: &Path, quantize: Quantization, one: u64, ids: &[u32], taken: [u64; 2]) {
+    let model = load(path, &options(2, quantize, None)).unwrap();
+    let in_memory = model.spec().clone();
+    assert_eq!(in_memory.experts_on_disk, None);
+    let whole = Pass::new(model, 256).unwrap().prompt(ids, Pieces::Whole).unwrap();
+    for (threads, room) in [(1, one), (2, one), (2, 5 * one)] {
+        let model = load(path, &options(threads, quantize, Some(room))).unwrap();
+        let told = model.spec().experts_on_disk.unwrap();
+        assert!(told.room_bytes <= room, "{told:?}");
+        assert!(told.room_bytes > 0 && told.read_bytes_per_second > 0, "{told:?}");
+        assert_eq!(told.token_bytes, told.file_bytes / taken[1] * taken[0]);
+        assert_eq!(model.spec().parameters, in_memory.parameters);
+        assert!(model.spec().weight_bytes < in_memory.weight_bytes);
+        let mut pass = Pass::new(model, 256).unwrap();
+        for pieces in [Pieces::Whole, Pieces::Of(7), Pieces::Of(1)] {
+            let rows = pass.prompt(ids, pieces).unwrap();
+            let what = format!("{}, {quantize:?}", path.display());
+            assert!(rows == whole, "{what}, {threads} threads, {room} bytes");
         }
     }
 }
@@ -66,21 +73,7 @@ fn experts_with_biases_on_disk_give_the_bits_of_experts_in_memory() {
         (blocks.path(), Quantization::None),
     ] {
         let one = models::inspect(path).unwrap().expert_room_bytes.unwrap();
-        let model = load(path, &options(2, quantize, None)).unwrap();
-        let in_memory = model.spec().clone();
-        let whole = Pass::new(model, 256).unwrap().prompt(ids, Pieces::Whole).unwrap();
-        for (threads, room) in [(1, one), (2, one), (2, 5 * one)] {
-            let model = load(path, &options(threads, quantize, Some(room))).unwrap();
-            let told = model.spec().experts_on_disk.unwrap();
-            assert_eq!(told.token_bytes, told.file_bytes / 6 * 2);
-            assert_eq!(model.spec().parameters, in_memory.parameters);
-            assert!(model.spec().weight_bytes < in_memory.weight_bytes);
-            let mut pass = Pass::new(model, 256).unwrap();
-            for pieces in [Pieces::Whole, Pieces::Of(7), Pieces::Of(1)] {
-                let rows = pass.prompt(ids, pieces).unwrap();
-                assert!(rows == whole, "{path:?}, {quantize:?}, {threads} threads, {room} bytes");
-            }
-        }
+        hold_to_memory(path, quantize, one, ids, [2, 6]);
     }
 }
 
