@@ -8,6 +8,7 @@
 )]
 
 mod answer;
+mod company;
 mod conformance;
 mod injection;
 mod kimi;

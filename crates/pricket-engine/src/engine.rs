@@ -9,11 +9,12 @@ use std::thread::{JoinHandle, Thread};
 use pricket_core::{
     Capabilities, CompletionChunk, CompletionProvider, CompletionRequest, ModelInfo, SamplingParams,
 };
-use pricket_models::{Batch, CausalLm, Logits, ModelSpec};
+use pricket_models::{Batch, CausalLm, KV_BLOCK_TOKENS, Logits, ModelSpec};
 use pricket_stream::AsyncStream;
 
 use crate::event::Event;
 use crate::outlet::Outlet;
+use crate::prefix::PrefixTree;
 use crate::queue::Queue;
 use crate::sampler::Sampler;
 use crate::stats::Stats;
@@ -66,8 +67,12 @@ impl Engine {
         // One place more than may wait: for the word that ends the thread.
         let (inbox, outbox) = sync_channel(options.queue_len_max + 1);
         let batch_tokens_max = options.prefill_chunk + options.sequences_max;
+        let cache = model.new_cache(options.sequences_max, context)?;
+        let prefixes = (options.prefix_cache && cache.shares_blocks()).then(PrefixTree::new);
         let worker = Worker {
-            cache: model.new_cache(options.sequences_max, context)?,
+            prefixes,
+            blocks: Vec::with_capacity(context.div_ceil(KV_BLOCK_TOKENS)),
+            cache,
             model,
             queue: Queue::new(outbox, options.queue_len_max),
             running: Vec::with_capacity(options.sequences_max),

@@ -17,6 +17,10 @@ pub struct EngineOptions {
     pub sequences_max: usize,
     /// How many requests may wait; further ones are refused as busy.
     pub queue_len_max: usize,
+    /// Whether what requests have computed is kept for later ones that begin alike: the next turn
+    /// of a conversation, a system prompt that many share. It stands in the memory of keys and
+    /// values that no running request needs. A backend that cannot share keeps nothing.
+    pub prefix_cache: bool,
     /// Prompt tokens per forward pass. A dropped stream is noticed between two passes.
     pub prefill_chunk: usize,
     /// The user's sampling settings: over the model's own, under each request's.
@@ -36,6 +40,7 @@ impl Default for EngineOptions {
             context: None,
             sequences_max: 1,
             queue_len_max: limits::QUEUE_LEN_DEFAULT,
+            prefix_cache: true,
             prefill_chunk: limits::PREFILL_CHUNK_DEFAULT,
             sampling: SamplingParams::default(),
             chat_template: None,

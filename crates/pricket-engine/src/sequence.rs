@@ -29,8 +29,12 @@ pub(crate) struct Sequence {
     pub(crate) span: Span,
     /// How many of the tokens are in the cache.
     pub(crate) computed: usize,
+    /// How many of the prompt's tokens were found in the cache.
+    pub(crate) found: usize,
     /// The cache's name for it, from the first step on.
     pub(crate) cached_as: Option<SequenceId>,
+    /// Whether it ended with an error.
+    pub(crate) failed: bool,
 }
 
 impl Sequence {
@@ -49,6 +53,12 @@ impl Sequence {
         self.cached_as = Some(cached_as);
         self.clock.start();
         self.emitter.outlet_mut().start();
+    }
+
+    /// Begins behind the first `len` tokens, which the cache holds already.
+    pub(crate) fn adopt(&mut self, len: usize) {
+        self.computed = len;
+        self.found = len.min(self.prompt_len);
     }
 
     /// Whether a part of the prompt is still to run.
@@ -124,6 +134,7 @@ impl Sequence {
     /// Ends the request with an error.
     pub(crate) fn fail(&mut self, error: &EngineError) {
         let _entered = self.span.enter();
+        self.failed = true;
         self.count_unless_ended();
         self.emitter.outlet_mut().fail(error);
     }
@@ -139,7 +150,7 @@ impl Sequence {
     fn usage(&self) -> Usage {
         Usage {
             prompt_tokens: self.computed.min(self.prompt_len),
-            cached_tokens: 0,
+            cached_tokens: self.found,
             completion_tokens: self.answer_len(),
         }
     }

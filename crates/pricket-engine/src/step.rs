@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use pricket_models::KV_BLOCK_TOKENS;
+
 use crate::EngineError;
 use crate::containment::contained;
 use crate::schedule::Share;
@@ -28,7 +30,8 @@ impl Worker {
 
     /// One forward pass for these shares, and one more token for those whose tokens all ran.
     fn run_batch(&mut self, plan: &[Share]) -> Result<(), EngineError> {
-        let Self { model, cache, running, batch, logits, sampler, stats, .. } = self;
+        let Self { model, cache, prefixes, blocks, running, batch, logits, sampler, stats, .. } =
+            self;
 
         // Plan: which tokens of whom.
         batch.clear();
@@ -38,6 +41,12 @@ impl Worker {
                 sequence.enter(batch, share.tokens);
                 holds_prompt |= sequence.is_prefilling();
             }
+        }
+
+        // Room: what is kept for later requests gives way.
+        let missing = cache.blocks_wanted(batch).saturating_sub(cache.blocks_free());
+        if let (true, Some(prefixes)) = (missing > 0, &mut *prefixes) {
+            prefixes.evict(missing, cache);
         }
 
         // Forward: logits is (rows, vocab_size), a row for each sequence whose tokens all ran.
@@ -53,7 +62,14 @@ impl Worker {
         let mut row = 0;
         for share in plan {
             let Some(sequence) = running.get_mut(share.index) else { continue };
-            if !sequence.advance(share.tokens, took) {
+            let prefilling = sequence.is_prefilling();
+            let whole = sequence.advance(share.tokens, took);
+            if prefilling {
+                // Others that begin alike need not wait for the answer's end.
+                let known = sequence.computed - sequence.computed % KV_BLOCK_TOKENS;
+                Self::remember(prefixes, cache, blocks, sequence, known);
+            }
+            if !whole {
                 continue;
             }
             let extended = contained(|| sequence.extend(logits.row_mut(row), sampler));

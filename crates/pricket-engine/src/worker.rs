@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use pricket_models::{Batch, CausalLm, KvCache, Logits};
+use pricket_models::{Batch, BlockId, CausalLm, KV_BLOCK_TOKENS, KvCache, Logits};
 
+use crate::EngineError;
+use crate::prefix::PrefixTree;
 use crate::queue::Queue;
 use crate::sampler::Sampler;
 use crate::schedule::{Share, schedule};
@@ -15,6 +17,10 @@ use crate::stats::Stats;
 pub(crate) struct Worker {
     pub(crate) model: Box<dyn CausalLm>,
     pub(crate) cache: KvCache,
+    /// What earlier requests left; none where the options or the backend say so.
+    pub(crate) prefixes: Option<PrefixTree>,
+    /// Blocks of one sequence.
+    pub(crate) blocks: Vec<BlockId>,
     pub(crate) queue: Queue,
     /// In order of arrival.
     #[allow(clippy::vec_box, reason = "one who leaves moves the others, half a kilobyte each")]
@@ -54,25 +60,61 @@ impl Worker {
     fn admit(&mut self) {
         while self.running.len() < self.sequences_max {
             let Some(mut sequence) = self.queue.pop() else { return };
-            match self.cache.open_sequence() {
-                Ok(id) => {
-                    sequence.start(id);
-                    self.running.push(sequence);
-                }
-                Err(error) => sequence.fail(&error.into()),
+            match self.begin(&mut sequence) {
+                Ok(()) => self.running.push(sequence),
+                Err(error) => sequence.fail(&error),
             }
         }
     }
 
+    /// Gives a sequence its place in the cache, with what is known there of its prompt.
+    fn begin(&mut self, sequence: &mut Sequence) -> Result<(), EngineError> {
+        let id = self.cache.open_sequence()?;
+        sequence.start(id);
+        let Some(prefixes) = &mut self.prefixes else { return Ok(()) };
+        // The last token runs in any case: its logits are wanted.
+        let known = sequence.tokens.split_last().map_or(&[][..], |(_, known)| known);
+        let mut len = prefixes.find(known, &mut self.blocks);
+        self.cache.adopt(id, &self.blocks, len)?;
+        // What is added within the last block is added to a copy, which wants room of its own.
+        let copied = self.cache.own_tail(id).or_else(|_| {
+            prefixes.evict(1, &mut self.cache);
+            self.cache.own_tail(id)
+        });
+        if copied.is_err() {
+            len -= len % KV_BLOCK_TOKENS;
+            self.cache.truncate(id, len)?;
+        }
+        sequence.adopt(len);
+        Ok(())
+    }
+
+    /// Enters what a sequence has computed, for those that begin alike.
+    pub(crate) fn remember(
+        prefixes: &mut Option<PrefixTree>,
+        cache: &mut KvCache,
+        blocks: &mut Vec<BlockId>,
+        sequence: &Sequence,
+        tokens: usize,
+    ) {
+        let (Some(prefixes), Some(id)) = (prefixes, sequence.cached_as) else { return };
+        blocks.clear();
+        blocks.extend_from_slice(cache.blocks(id));
+        prefixes.insert(sequence.tokens.get(..tokens).unwrap_or(&[]), blocks, cache);
+    }
+
     /// Takes out those that have ended or that nobody reads any more, and gives back their memory.
     pub(crate) fn retire(&mut self) {
-        let cache = &mut self.cache;
+        let Self { cache, prefixes, blocks, .. } = self;
         self.running.retain(|sequence| {
             let over = sequence.is_over();
             if over {
                 sequence.count_unless_ended();
             }
             if let (true, Some(id)) = (over, sequence.cached_as) {
+                if !sequence.failed {
+                    Self::remember(prefixes, cache, blocks, sequence, sequence.computed);
+                }
                 cache.close_sequence(id);
             }
             !over

@@ -16,8 +16,8 @@ use candle_core::{Device, Tensor};
 use crate::blueprint::Blueprint;
 use crate::decoder::{Parts, load_norm};
 use crate::{
-    Batch, BatchEntry, CausalLm, KvCache, KvStorage, Logits, LogitsWanted, ModelError, ModelSpec,
-    TensorSource,
+    Batch, BatchEntry, CacheSize, CausalLm, KvCache, KvStorage, Logits, LogitsWanted, ModelError,
+    ModelSpec, TensorSource,
 };
 use layer::{Angles, Layer, Projection};
 use matrix::{Matrix, rms_norm, soft_cap, vector};
@@ -132,9 +132,9 @@ impl CausalLm for CandleDecoder {
         &self.spec
     }
 
-    fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError> {
-        let slots = vec![vec![None; self.layers.len()]; sequences_max];
-        Ok(KvCache::new(sequences_max, tokens_max, Box::new(CandleKv { slots, tokens_max })))
+    fn new_cache_of(&self, size: CacheSize) -> Result<KvCache, ModelError> {
+        let slots = vec![vec![None; self.layers.len()]; size.sequences_max];
+        KvCache::new(size, Box::new(CandleKv { slots, tokens_max: size.tokens_max }))
     }
 
     fn forward(
@@ -143,7 +143,7 @@ impl CausalLm for CandleDecoder {
         cache: &mut KvCache,
         logits: &mut Logits,
     ) -> Result<(), ModelError> {
-        cache.check(batch, self.blueprint.vocab)?;
+        cache.prepare(batch, self.blueprint.vocab)?;
         let kv = cache
             .storage_mut()
             .as_any_mut()

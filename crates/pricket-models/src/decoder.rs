@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 use pricket_simd::{Kernels, Pool};
 
-use crate::{Batch, CausalLm, KvCache, Logits, ModelError, ModelSpec};
+use crate::{Batch, CacheSize, CausalLm, KvCache, Logits, ModelError, ModelSpec};
 
 pub(crate) use assembly::load_vector;
 #[cfg(feature = "candle")]
@@ -118,14 +118,22 @@ impl Decoder {
 
     /// Runs a batch up to the norm behind the last layer.
     fn run_batch(&mut self, batch: &Batch, cache: &mut KvCache) -> Result<(), ModelError> {
-        cache.check(batch, self.weights.blueprint.vocab)?;
-        let kv = cache
-            .storage_mut()
-            .as_any_mut()
-            .downcast_mut::<CpuKv>()
-            .filter(|kv| kv.fits(&self.weights.blueprint, self.kv_format))
-            .ok_or(ModelError::CacheForeign)?;
-        self.pass(batch, kv)
+        if self.storage(cache).is_none() {
+            return Err(ModelError::CacheForeign);
+        }
+        cache.prepare(batch, self.weights.blueprint.vocab)?;
+        let tables = cache.tables();
+        let kv = self.storage(cache).ok_or(ModelError::CacheForeign)?;
+        kv.begin(tables);
+        let ran = self.pass(batch, kv);
+        kv.end();
+        ran
+    }
+
+    /// A cache's storage, where it was made for this decoder.
+    fn storage<'a>(&self, cache: &'a mut KvCache) -> Option<&'a mut CpuKv> {
+        let kv = cache.storage_mut().as_any_mut().downcast_mut::<CpuKv>();
+        kv.filter(|kv| kv.fits(&self.weights.blueprint, self.kv_format))
     }
 
     /// The instruction set that the kernels use.
@@ -139,9 +147,9 @@ impl CausalLm for Decoder {
         &self.spec
     }
 
-    fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError> {
-        let kv = CpuKv::new(&self.weights.blueprint, self.kv_format, sequences_max, tokens_max)?;
-        Ok(KvCache::new(sequences_max, tokens_max, Box::new(kv)))
+    fn new_cache_of(&self, size: CacheSize) -> Result<KvCache, ModelError> {
+        let kv = CpuKv::new(&self.weights.blueprint, self.kv_format, size)?;
+        KvCache::new(size, Box::new(kv))
     }
 
     fn forward(

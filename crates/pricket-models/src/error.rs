@@ -198,6 +198,17 @@ pub enum ModelError {
     /// A sequence that is not open.
     #[error("the sequence is not open in this cache")]
     CacheSequenceUnknown,
+    /// Fewer blocks of a cache are free than a batch needs.
+    #[error("the batch needs {need} more blocks of the cache, and {free} are free")]
+    CacheBlocksExhausted {
+        /// How many the batch needs.
+        need: usize,
+        /// How many nobody holds.
+        free: usize,
+    },
+    /// Blocks that nobody holds, or not as many as the tokens need.
+    #[error("the blocks do not hold the tokens that a sequence is to begin with")]
+    CacheBlockUnknown,
     /// A cache that another backend made.
     #[error("the cache belongs to another model; make it with this model's `new_cache`")]
     CacheForeign,
@@ -260,8 +271,11 @@ impl ModelError {
                 | SimdError::LevelUnavailable { .. }
                 | SimdError::ThreadStart { .. },
             ) => ErrorKind::InvalidRequest,
-            Self::CacheSequencesExhausted { .. } => ErrorKind::Busy,
+            Self::CacheSequencesExhausted { .. } | Self::CacheBlocksExhausted { .. } => {
+                ErrorKind::Busy
+            }
             Self::CacheSequenceUnknown
+            | Self::CacheBlockUnknown
             | Self::CacheForeign
             | Self::PositionMismatch { .. }
             | Self::BatchEntryEmpty
@@ -298,7 +312,9 @@ impl ModelError {
             Self::ContextExceeded { .. } => "context_exceeded",
             Self::TokenOutOfVocabulary { .. } => "token_out_of_vocabulary",
             Self::CacheSequencesExhausted { .. } => "cache_full",
+            Self::CacheBlocksExhausted { .. } => "cache_blocks_full",
             Self::CacheSequenceUnknown => "sequence_unknown",
+            Self::CacheBlockUnknown => "cache_block_unknown",
             Self::CacheForeign => "cache_foreign",
             Self::PositionMismatch { .. } => "position_mismatch",
             Self::BatchEntryEmpty => "batch_entry_empty",

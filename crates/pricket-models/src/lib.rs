@@ -13,7 +13,7 @@
 //! 4. `opened.model.forward(&batch, &mut cache, &mut logits)?`; `logits.row(0)`
 //!
 //! Costs: loading holds the packed weights and a piece of half a megabyte for each thread; the
-//! cache reserves a sequence's whole context and touches what it fills; a decode step allocates
+//! cache takes a block of memory for every 128 tokens; a decode step allocates
 //! nothing.
 
 mod arch;
@@ -60,7 +60,7 @@ pub use gguf::{
     FromGguf, GgmlType, GgufArray, GgufFile, GgufMetadata, GgufTensor, GgufValue, Strings,
 };
 pub use inspect::{Inspection, ModelFormat, TensorTypeCount, inspect};
-pub use kv_cache::{KvCache, KvStorage, SequenceId};
+pub use kv_cache::{BlockId, CacheSize, KV_BLOCK_TOKENS, KvCache, KvStorage, SequenceId};
 pub use memory::available_memory;
 pub use open::{Backend, OpenOptions, Opened, open};
 pub use quantizing::Quantization;

@@ -126,7 +126,9 @@ impl Engine {
                 prompt_tokens = prompt_len
             ),
             computed: 0,
+            found: 0,
             cached_as: None,
+            failed: false,
         }
     }
 }

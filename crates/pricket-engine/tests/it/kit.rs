@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use pricket_core::{Completion, CompletionChunk, ErrorReport};
 use pricket_engine::{Engine, EngineOptions, TextPipeline};
 use pricket_models::{
-    Batch, CausalLm, GenerationDefaults, KvCache, KvStorage, Logits, LogitsWanted, ModelError,
-    ModelSpec,
+    Batch, CacheSize, CausalLm, GenerationDefaults, KvCache, KvStorage, Logits, LogitsWanted,
+    ModelError, ModelSpec,
 };
 use pricket_stream::AsyncStream;
 use pricket_tokenizer::Tokenizer;
@@ -131,9 +131,8 @@ impl CausalLm for Scripted {
         &self.spec
     }
 
-    fn new_cache(&self, sequences_max: usize, tokens_max: usize) -> Result<KvCache, ModelError> {
-        let storage = Storage(Arc::clone(&self.trace));
-        Ok(KvCache::new(sequences_max, tokens_max, Box::new(storage)))
+    fn new_cache_of(&self, size: CacheSize) -> Result<KvCache, ModelError> {
+        KvCache::new(size, Box::new(Storage(Arc::clone(&self.trace))))
     }
 
     fn forward(
@@ -146,7 +145,7 @@ impl CausalLm for Scripted {
             let max = self.trace.passes_max.load(Ordering::SeqCst);
             max == 0 || self.trace.passes.load(Ordering::SeqCst) < max
         });
-        cache.check(batch, self.spec.vocab_size)?;
+        cache.prepare(batch, self.spec.vocab_size)?;
         self.trace.passes.fetch_add(1, Ordering::SeqCst);
         self.trace.widest.fetch_max(batch.tokens().len(), Ordering::SeqCst);
         let rows = logits.reset(batch.logits_rows(), self.spec.vocab_size);

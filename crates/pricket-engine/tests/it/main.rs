@@ -11,6 +11,7 @@ mod kit;
 
 mod finish;
 mod load;
+mod prefix;
 mod prompt;
 mod refusal;
 mod containment;

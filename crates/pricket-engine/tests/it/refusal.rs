@@ -97,11 +97,11 @@ fn options_out_of_range_are_refused_by_name() {
                 })
             }
 
-            fn new_cache(
+            fn new_cache_of(
                 &self,
-                sequences_max: usize,
-                _: usize,
+                size: pricket_models::CacheSize,
             ) -> Result<pricket_models::KvCache, pricket_models::ModelError> {
+                let sequences_max = size.sequences_max;
                 Err(pricket_models::ModelError::CacheSequencesExhausted { sequences_max })
             }
 

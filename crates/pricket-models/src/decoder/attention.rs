@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use pricket_simd::{ATTENTION_CHUNK, Attended, AttentionSpace, AttentionTile, Kernels};
 
-use super::kv::{HeadView, KvLayer};
+use super::kv::{HeadView, KvRead};
 use super::space::Place;
 use super::weights::LayerWeights;
 use crate::ModelError;
@@ -91,14 +91,16 @@ impl HeadSpace {
         }
     }
 
-    /// Attends to the positions of `span` in a sequence.
+    /// Attends to a chunk of positions of a sequence.
     fn attend(
         &mut self,
         kernels: &Kernels,
         plan: &AttentionPlan,
         head: (HeadView<'_>, HeadView<'_>),
-        span: Range<usize>,
+        chunk: usize,
     ) -> Result<(), ModelError> {
+        let first = chunk * ATTENTION_CHUNK;
+        let span = first..first + ATTENTION_CHUNK;
         let &AttentionPlan { scale, window, cap: softcap, .. } = plan;
         let (queries, visible) = (&self.queries[..], &self.visible[..]);
         let mut state = self.state.attended();
@@ -108,6 +110,7 @@ impl HeadSpace {
             value_width: plan.value_width(),
             visible,
             window,
+            first,
             keys: &[],
             values: &[],
             scale,
@@ -170,7 +173,7 @@ impl HeadSpace {
 pub(crate) fn attend_tile(
     kernels: &Kernels,
     layer: &LayerWeights,
-    kv: &KvLayer,
+    kv: &KvRead,
     (places, queries): (&[Place], &[f32]),
     space: &mut HeadSpace,
     out: &mut [f32],
@@ -180,13 +183,15 @@ pub(crate) fn attend_tile(
         let part = places.get(tokens.clone()).unwrap_or(&[]);
         let Some(place) = part.first() else { continue };
         let chunks = chunks(plan, part);
-        let span = chunks.start * ATTENTION_CHUNK..chunks.end * ATTENTION_CHUNK;
         let rows = queries.get(tokens.start * plan.meeting_width()..).unwrap_or(&[]);
         for group in 0..plan.groups() {
             space.state.fit(part.len() * plan.group(), plan.value_width());
             space.gather(plan, group, part, rows);
-            let head = kv.head(place.slot, plan.kv_head(group));
-            space.attend(kernels, plan, head, span.clone())?;
+            for chunk in chunks.clone() {
+                let first = chunk * ATTENTION_CHUNK;
+                let head = kv.head(place.slot, first, plan.kv_head(group));
+                space.attend(kernels, plan, head, chunk)?;
+            }
             space.finish_into(kernels, layer, group, tokens.start, out)?;
         }
     }

@@ -52,7 +52,7 @@ impl Decoder {
         }
         self.lay_out(kv)?;
         for entry in batch.entries() {
-            kv.touch(entry.sequence.slot(), entry.start + entry.len);
+            kv.touch(entry.sequence.slot(), entry.start, entry.start + entry.len);
         }
         let threads = self.works.len();
         let tokens = batch.tokens().len();
@@ -96,18 +96,18 @@ impl Decoder {
         self.run(Task::TileStart)?;
         for layer in 0..self.weights.layers.len() {
             let (qkv, q, width) = self.widths(layer);
-            let cache = kv.layer_mut(layer)?;
+            let mut cache = kv.layer_mut(layer)?;
             for work in &self.works {
                 let rows = work.space.qkv.chunks_exact(qkv);
                 for (place, row) in work.space.places.iter().zip(rows) {
                     let (keys, values) = row.split_at(q).1.split_at(width);
                     let kernels = self.weights.kernels;
-                    cache.write(kernels, place.slot, place.position, keys, values)?;
+                    cache.write(kernels, *place, keys, values)?;
                 }
             }
             let cache = kv.layer(layer)?;
             for work in &mut self.works {
-                work.kv = Some(Arc::clone(&cache));
+                work.kv = Some(cache.clone());
             }
             drop(cache);
             self.run(Task::TileLayer(layer))?;

@@ -1,46 +1,33 @@
-//! Keys and values of every sequence, layer by layer.
+//! Keys and values of every sequence, layer by layer, in blocks of tokens.
 //!
 //! A layer is an `Arc` that the workers clone to read and give back at the join; between two joins
-//! the pass is its sole owner and writes. A slot's memory is reserved for the whole context at once
-//! and costs nothing until it is touched, where the system hands out zero pages; an allocator that
-//! gives a closed sequence's blocks to the next zeroes, and so touches, them itself. The system is
-//! asked for it when the cache is made, because a refusal in the middle of a pass ends the process.
+//! the pass is its sole owner and writes. The memory of some dozens of blocks, a segment, is
+//! reserved at once when the first of them is written, and given back when none of them is held; it
+//! costs nothing until it is touched, where the system hands out zero pages. An allocator that
+//! gives a former segment to the next zeroes, and so touches, it itself. The system is asked for a
+//! full sequence when the cache is made, because a refusal in the middle of a pass ends the
+//! process.
 
+mod format;
+mod layer;
 mod plane;
 
 use std::any::Any;
 use std::sync::Arc;
 
-use pricket_simd::{KEY_BLOCK, Kernels, kv_lines};
+use pricket_simd::Kernels;
 
+use super::space::Place;
 use crate::blueprint::{AttentionPlan, Blueprint};
-use crate::{KvStorage, ModelError, memory};
+use crate::kv_cache::BlockTables;
+use crate::{BlockId, CacheSize, KV_BLOCK_TOKENS, KvStorage, ModelError, memory};
 
+pub use format::KvFormat;
+use layer::{KvLayer, SEGMENT_BLOCKS};
 pub(crate) use plane::HeadView;
-use plane::Plane;
 
-/// How keys and values are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum KvFormat {
-    /// F32 beside weights that are kept as floats, F16 beside quantised ones.
-    #[default]
-    Auto,
-    /// 32-bit floats: exact.
-    F32,
-    /// 16-bit floats: half the memory.
-    F16,
-    /// 8-bit integers, 32 of a head under a scale of their own: 8.5 bits a number. Heads must be a
-    /// multiple of 32 wide.
-    Q8,
-}
-
-#[derive(Debug)]
-struct SlotPlanes {
-    keys: Plane,
-    /// None where values lie within the keys.
-    values: Option<Plane>,
-}
+/// The most blocks for which lists have room from the start.
+const RESERVED_MAX: usize = 65_536;
 
 /// What a token leaves in a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,74 +39,67 @@ struct Shape {
     has_values: bool,
 }
 
-/// One layer's keys and values.
-#[derive(Debug)]
-pub(crate) struct KvLayer {
-    slots: Vec<Option<SlotPlanes>>,
-    format: KvFormat,
-    shape: Shape,
-    /// Elements of one head: whole blocks of positions.
-    head_len: usize,
-}
-
 /// The storage of our own backend.
 #[derive(Debug)]
 pub(crate) struct CpuKv {
     layers: Vec<Arc<KvLayer>>,
-    /// Positions touched, by slot.
-    touched: Vec<usize>,
+    /// Positions touched, by block.
+    touched: Vec<u8>,
+    /// All of them.
+    positions: u64,
+    /// Blocks touched, by segment.
+    segments: Vec<u32>,
+    sequences_max: usize,
     tokens_max: usize,
+    /// Which blocks the sequences of a pass stand in; those of `nobody` between passes.
+    tables: Arc<BlockTables>,
+    nobody: Arc<BlockTables>,
 }
 
-impl KvLayer {
+/// A layer as workers read it.
+#[derive(Debug, Clone)]
+pub(crate) struct KvRead {
+    layer: Arc<KvLayer>,
+    tables: Arc<BlockTables>,
+}
+
+/// A layer as a pass writes it, between two joins.
+pub(crate) struct KvWrite<'a> {
+    layer: &'a mut KvLayer,
+    tables: &'a BlockTables,
+}
+
+impl KvRead {
+    /// The keys and values of a head, of a sequence's block from the position `first` on: keys in
+    /// blocks of [`pricket_simd::KEY_BLOCK`] positions, (width, `KEY_BLOCK`) each, values
+    /// (positions, width). Empty where nothing was written, and values where they lie within the
+    /// keys.
+    pub(crate) fn head(
+        &self,
+        slot: usize,
+        first: usize,
+        kv_head: usize,
+    ) -> (HeadView<'_>, HeadView<'_>) {
+        match self.tables.block(slot, first) {
+            Some(block) => self.layer.head(block, kv_head),
+            None => (HeadView::F32(&[]), HeadView::F32(&[])),
+        }
+    }
+}
+
+impl KvWrite<'_> {
     /// Writes a token's keys and values, of every head. Where values lie within the keys, there are
     /// none beside them.
     pub(crate) fn write(
         &mut self,
         kernels: &Kernels,
-        slot: usize,
-        position: usize,
+        place: Place,
         keys: &[f32],
         values: &[f32],
     ) -> Result<(), ModelError> {
-        let (format, Shape { heads, width, has_values }) = (self.format, self.shape);
-        let head_len = self.head_len;
-        let len = heads * head_len;
-        let Some(slot) = self.slots.get_mut(slot) else {
-            return Err(ModelError::CacheSequenceUnknown);
-        };
-        let planes = match slot {
-            Some(planes) => planes,
-            None => slot.insert(SlotPlanes {
-                keys: Plane::new(format, len)?,
-                values: has_values.then(|| Plane::new(format, len)).transpose()?,
-            }),
-        };
-        for (head, key) in keys.chunks_exact(width).enumerate() {
-            planes.keys.write_key(kernels, head * head_len, position, key)?;
-        }
-        let Some(plane) = &mut planes.values else { return Ok(()) };
-        for (head, value) in values.chunks_exact(width).enumerate() {
-            plane.write_value(kernels, head * head_len, position, value)?;
-        }
-        Ok(())
-    }
-
-    /// The keys and values of a head, of all positions that it has room for: keys in blocks of
-    /// [`KEY_BLOCK`] positions, (width, `KEY_BLOCK`) each, values (positions, width). Empty where
-    /// nothing was written, and values where they lie within the keys.
-    pub(crate) fn head(&self, slot: usize, kv_head: usize) -> (HeadView<'_>, HeadView<'_>) {
-        let len = self.head_len;
-        match self.slots.get(slot).and_then(Option::as_ref) {
-            Some(SlotPlanes { keys, values }) => {
-                let values = match values {
-                    Some(values) => values.view(kv_head * len, len),
-                    None => keys.view(0, 0),
-                };
-                (keys.view(kv_head * len, len), values)
-            }
-            None => (HeadView::F32(&[]), HeadView::F32(&[])),
-        }
+        let block = self.tables.block(place.slot, place.position);
+        let block = block.ok_or(ModelError::CacheBlockUnknown)?;
+        self.layer.write(kernels, block, place.position % KV_BLOCK_TOKENS, keys, values)
     }
 }
 
@@ -134,7 +114,7 @@ fn shapes(blueprint: &Blueprint) -> impl Iterator<Item = Shape> {
 }
 
 impl CpuKv {
-    /// Storage for `sequences_max` sequences of up to `tokens_max` tokens.
+    /// Storage of a cache of this size.
     ///
     /// # Errors
     /// [`ModelError::MemoryExceeded`] where the system would not give the keys and values of one
@@ -143,9 +123,9 @@ impl CpuKv {
     pub(crate) fn new(
         blueprint: &Blueprint,
         format: KvFormat,
-        sequences_max: usize,
-        tokens_max: usize,
+        size: CacheSize,
     ) -> Result<Self, ModelError> {
+        let CacheSize { sequences_max, tokens_max, blocks_max } = size;
         // The system is asked for the largest layer so many times as there are layers.
         let mut longest = 0;
         let mut planes = 0;
@@ -156,23 +136,32 @@ impl CpuKv {
             planes += 1 + u64::from(has_values);
         }
         memory::probe((longest as u64).saturating_mul(format.element_bytes()), planes)?;
+        let segment_blocks = blocks_max.clamp(1, SEGMENT_BLOCKS);
+        let segments_reserved = blocks_max.min(RESERVED_MAX).div_ceil(segment_blocks);
         let mut layers = Vec::new();
         for shape in shapes(blueprint) {
-            let head_len = format.head_len(shape.width, tokens_max)?.unwrap_or(0);
-            let mut slots = Vec::new();
-            memory::reserve(&mut slots, sequences_max)?;
-            slots.resize_with(sequences_max, || None);
-            layers.push(Arc::new(KvLayer { slots, format, shape, head_len }));
+            let layer = KvLayer::new(format, shape, segment_blocks, segments_reserved)?;
+            layers.push(Arc::new(layer));
         }
-        let mut touched = Vec::new();
-        memory::reserve(&mut touched, sequences_max)?;
-        touched.resize(sequences_max, 0);
-        Ok(Self { layers, touched, tokens_max })
+        let (mut touched, mut segments) = (Vec::new(), Vec::new());
+        memory::reserve(&mut touched, blocks_max.min(RESERVED_MAX))?;
+        memory::reserve(&mut segments, segments_reserved)?;
+        let nobody = Arc::new(BlockTables::default());
+        Ok(Self {
+            layers,
+            touched,
+            positions: 0,
+            segments,
+            sequences_max,
+            tokens_max,
+            tables: Arc::clone(&nobody),
+            nobody,
+        })
     }
 
     /// How many sequences there is room for.
     pub(crate) fn sequences_max(&self) -> usize {
-        self.touched.len()
+        self.sequences_max
     }
 
     /// Positions that a sequence has room for.
@@ -187,96 +176,103 @@ impl CpuKv {
                 .layers
                 .iter()
                 .zip(shapes(blueprint))
-                .all(|(layer, shape)| layer.format == format && layer.shape == shape)
+                .all(|(layer, shape)| layer.is(format, shape))
+    }
+
+    /// A pass begins, over sequences in these blocks.
+    pub(crate) fn begin(&mut self, tables: Arc<BlockTables>) {
+        self.tables = tables;
+    }
+
+    /// The pass is over.
+    pub(crate) fn end(&mut self) {
+        self.tables = Arc::clone(&self.nobody);
     }
 
     /// A layer to be read by workers.
-    pub(crate) fn layer(&self, layer: usize) -> Result<Arc<KvLayer>, ModelError> {
-        self.layers.get(layer).map(Arc::clone).ok_or(ModelError::CacheForeign)
+    pub(crate) fn layer(&self, layer: usize) -> Result<KvRead, ModelError> {
+        let layer = self.layers.get(layer).map(Arc::clone).ok_or(ModelError::CacheForeign)?;
+        Ok(KvRead { layer, tables: Arc::clone(&self.tables) })
     }
 
     /// A layer to be written, between two joins.
-    pub(crate) fn layer_mut(&mut self, layer: usize) -> Result<&mut KvLayer, ModelError> {
+    pub(crate) fn layer_mut(&mut self, layer: usize) -> Result<KvWrite<'_>, ModelError> {
         let layer = self.layers.get_mut(layer).ok_or(ModelError::CacheForeign)?;
-        Arc::get_mut(layer).ok_or(ModelError::BufferShared)
+        let layer = Arc::get_mut(layer).ok_or(ModelError::BufferShared)?;
+        Ok(KvWrite { layer, tables: &self.tables })
     }
 
-    /// Remembers that positions below `len` of a slot hold something.
-    pub(crate) fn touch(&mut self, slot: usize, len: usize) {
-        if let Some(touched) = self.touched.get_mut(slot) {
-            *touched = len.max(*touched);
-        }
-    }
-}
-
-impl KvFormat {
-    /// What [`KvFormat::Auto`] means beside weights that are floats, or are not.
-    pub(crate) fn resolved(self, float_weights: bool) -> Self {
-        match self {
-            Self::Auto if float_weights => Self::F32,
-            Self::Auto => Self::F16,
-            chosen => chosen,
+    /// Remembers that positions from `start` to below `end` of a slot's sequence hold something.
+    pub(crate) fn touch(&mut self, slot: usize, start: usize, end: usize) {
+        let tables = Arc::clone(&self.tables);
+        for first in (start / KV_BLOCK_TOKENS * KV_BLOCK_TOKENS..end).step_by(KV_BLOCK_TOKENS) {
+            if let Some(block) = tables.block(slot, first) {
+                self.touch_block(block, (end - first).min(KV_BLOCK_TOKENS) as u8);
+            }
         }
     }
 
-    /// Bytes that so many numbers take.
-    pub(crate) fn bytes(self, numbers: u64) -> u64 {
-        match self {
-            Self::F32 => numbers.saturating_mul(4),
-            Self::Auto | Self::F16 => numbers.saturating_mul(2),
-            // 32 numbers of a byte, and two bytes of scale.
-            Self::Q8 => numbers.saturating_mul(34) / 32,
+    fn touch_block(&mut self, block: BlockId, positions: u8) {
+        let index = block.index();
+        if index >= self.touched.len() {
+            self.touched.resize(index + 1, 0);
         }
-    }
-
-    /// Bytes of what a plane is made of: a number, or a line of eight bits.
-    fn element_bytes(self) -> u64 {
-        match self {
-            Self::F32 => 4,
-            Self::Auto | Self::F16 => 2,
-            Self::Q8 => 16,
+        let Some(touched) = self.touched.get_mut(index) else { return };
+        let before = *touched;
+        *touched = before.max(positions);
+        self.positions += u64::from(*touched - before);
+        if before == 0 && positions > 0 {
+            let segment = self.layers.first().map_or(0, |layer| layer.segment_of(block));
+            if segment >= self.segments.len() {
+                self.segments.resize(segment + 1, 0);
+            }
+            if let Some(used) = self.segments.get_mut(segment) {
+                *used += 1;
+            }
         }
-    }
-
-    /// Elements of a head of `width` for so many positions; `None` where that cannot be counted.
-    fn head_len(self, width: usize, positions: usize) -> Result<Option<usize>, ModelError> {
-        let positions = positions.checked_next_multiple_of(KEY_BLOCK);
-        if self != Self::Q8 {
-            return Ok(positions.and_then(|positions| positions.checked_mul(width)));
-        }
-        if !width.is_multiple_of(32) {
-            return Err(ModelError::Unsupported {
-                what: format!("keys and values of eight bits for heads of width {width}"),
-                why: "32 numbers share a scale; `f16` keeps any width".to_owned(),
-            });
-        }
-        Ok(positions.and_then(|positions| kv_lines(width, positions).ok()))
     }
 }
 
 impl KvStorage for CpuKv {
     fn bytes(&self) -> u64 {
-        let of_layer = |KvLayer { format, shape, .. }: &KvLayer| {
-            let numbers = shape.heads * shape.width * (1 + usize::from(shape.has_values));
-            format.bytes(numbers as u64)
-        };
-        let per_token: u64 = self.layers.iter().map(|layer| of_layer(layer)).sum();
-        per_token * self.touched.iter().map(|&len| len as u64).sum::<u64>()
+        let per_token: u64 = self.layers.iter().map(|layer| layer.token_bytes()).sum();
+        per_token * self.positions
     }
 
-    fn release(&mut self, slot: usize) {
+    fn release(&mut self, _slot: usize) {}
+
+    fn shares_blocks(&self) -> bool {
+        true
+    }
+
+    fn copy_block(&mut self, from: BlockId, to: BlockId) -> Result<(), ModelError> {
         for layer in &mut self.layers {
-            let Some(layer) = Arc::get_mut(layer) else {
-                // Its planes stay until the slot is used and released again.
-                tracing::error!(slot, "a worker still holds a layer that is released");
-                continue;
-            };
-            if let Some(planes) = layer.slots.get_mut(slot) {
-                *planes = None;
-            }
+            Arc::get_mut(layer).ok_or(ModelError::BufferShared)?.copy_block(from, to)?;
         }
-        if let Some(touched) = self.touched.get_mut(slot) {
-            *touched = 0;
+        let touched = self.touched.get(from.index()).copied().unwrap_or(0);
+        self.touch_block(to, touched);
+        Ok(())
+    }
+
+    fn release_block(&mut self, block: BlockId) {
+        let Some(touched) = self.touched.get_mut(block.index()).filter(|count| **count > 0) else {
+            return;
+        };
+        self.positions -= u64::from(*touched);
+        *touched = 0;
+        let segment = self.layers.first().map_or(0, |layer| layer.segment_of(block));
+        let Some(used) = self.segments.get_mut(segment) else { return };
+        *used -= 1;
+        if *used > 0 {
+            return;
+        }
+        for layer in &mut self.layers {
+            if let Some(layer) = Arc::get_mut(layer) {
+                layer.drop_segment(segment);
+            } else {
+                // It stays until the segment is used and given back again.
+                tracing::error!(segment, "a worker still holds a layer that is released");
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use pricket_simd::{GROUP_ROWS, Kernels, matmul};
 
 use super::attention::{HeadSpace, attend_tile};
 use super::heads::{Angles, norm_heads};
-use super::kv::KvLayer;
+use super::kv::KvRead;
 use super::space::{Acts, Place};
 use super::weights::{DecoderWeights, LatentWeights, LayerWeights, Linear};
 use crate::ModelError;
@@ -204,7 +204,7 @@ fn copy_head(from: (&[f32], usize), width: usize, to: (&mut [f32], usize), colum
 pub(super) fn attend_tile_within(
     kernels: &Kernels,
     (layer, own): (&LayerWeights, &LatentWeights),
-    kv: &KvLayer,
+    kv: &KvRead,
     (places, qkv): (&[Place], &[f32]),
     (space, heads): (&mut LatentSpace, &mut HeadSpace),
     out: &mut [f32],

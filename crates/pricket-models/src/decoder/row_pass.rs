@@ -82,15 +82,15 @@ impl Decoder {
         let queries = sole(&mut rows.queries)?;
         queries.layer = layer;
         turn_rows(&weights, parts, &rows.angles, &mut rows.row, &mut queries.qkv)?;
-        let cache = kv.layer_mut(layer)?;
+        let mut cache = kv.layer_mut(layer)?;
         for (place, row) in queries.places.iter().zip(queries.qkv.chunks_exact(plan.qkv_width())) {
             let (keys, values) = row.split_at(plan.query_width()).1.split_at(plan.keys_width());
-            cache.write(kernels, place.slot, place.position, keys, values)?;
+            cache.write(kernels, *place, keys, values)?;
         }
         self.absorb_rows(layer)?;
         let cache = kv.layer(layer)?;
         for work in &mut self.works {
-            work.kv = Some(Arc::clone(&cache));
+            work.kv = Some(cache.clone());
             work.queries = Some(Arc::clone(&self.rows.queries));
         }
         drop(cache);

@@ -37,7 +37,7 @@ impl Work {
         if self.space.places.is_empty() {
             return Ok(());
         }
-        let kv = self.kv.as_deref().ok_or(ModelError::CacheForeign)?;
+        let kv = self.kv.as_ref().ok_or(ModelError::CacheForeign)?;
         let (weights, space) = (&*self.weights, &mut self.space);
         let Some(parts) = weights.layers.get(layer) else { return Ok(()) };
         let plan = &parts.plan.attention;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pricket_simd::{Ahead, Job, Lookahead};
 
 use super::coming::Coming;
-use super::kv::KvLayer;
+use super::kv::KvRead;
 use super::rows::{Queries, Stage};
 use super::shelf::{Fetch, StoredExperts};
 use super::space::{Acts, Space};
@@ -47,7 +47,7 @@ pub(crate) struct Work {
     /// Whose rows the stages of an expert read.
     pub(crate) expert: Option<Arc<GatedWeights>>,
     pub(crate) queries: Option<Arc<Queries>>,
-    pub(crate) kv: Option<Arc<KvLayer>>,
+    pub(crate) kv: Option<KvRead>,
     /// The experts that this thread is to read, and where they are.
     pub(crate) fetches: Vec<Fetch>,
     pub(crate) stored: Option<Arc<StoredExperts>>,

@@ -54,6 +54,7 @@ pub(super) fn attend(
                 value_width: dim,
                 visible: &space.visible,
                 window: None,
+                first: 0,
                 keys: &space.keys,
                 values: &space.values,
                 scale: b.attention_scale(),

@@ -44,10 +44,12 @@ pub struct AttentionTile<'a, K> {
     pub visible: &'a [usize],
     /// How many of them, the last ones, a row sees; all where there is no window.
     pub window: Option<usize>,
-    /// The keys of all positions from the first one on: blocks of [`KEY_BLOCK`] positions, each
+    /// The position that the keys and values begin at: a multiple of [`ATTENTION_CHUNK`].
+    pub first: usize,
+    /// The keys of all positions from `first` on: blocks of [`KEY_BLOCK`] positions, each
     /// (width, `KEY_BLOCK`). What a block holds beyond the visible positions counts for nothing.
     pub keys: &'a [K],
-    /// The values of all positions from the first one on: (positions, value width).
+    /// The values of all positions from `first` on: (positions, value width).
     pub values: &'a [K],
     /// What scores are multiplied by before the softmax, usually `1 / sqrt(width)`.
     pub scale: f32,
@@ -107,8 +109,19 @@ impl<'a, K: KvElement> AttentionTile<'a, K> {
     where
         'a: 'b,
     {
-        let Self { queries, width, value_width, visible, window, scale, softcap, .. } = self;
-        AttentionTile { queries, width, value_width, visible, window, keys, values, scale, softcap }
+        let Self { queries, width, value_width, visible, window, first, scale, softcap, .. } = self;
+        AttentionTile {
+            queries,
+            width,
+            value_width,
+            visible,
+            window,
+            first,
+            keys,
+            values,
+            scale,
+            softcap,
+        }
     }
 
     /// The rows, for positions below `end`.
@@ -120,8 +133,9 @@ impl<'a, K: KvElement> AttentionTile<'a, K> {
     /// Some positions, from the start of a block on.
     fn chunk(&self, start: usize, positions: usize) -> Chunk<'a, K> {
         let [keys, values] = K::LENGTHS;
+        let within = start.saturating_sub(self.first);
         let part = |all: &'a [K], length: fn(usize, usize) -> Option<usize>, width| {
-            let range = length(width, start)?..length(width, start + positions)?;
+            let range = length(width, within)?..length(width, within + positions)?;
             all.get(range)
         };
         let keys = part(self.keys, keys, self.width).unwrap_or_default();
@@ -129,9 +143,20 @@ impl<'a, K: KvElement> AttentionTile<'a, K> {
         Chunk { start, positions, keys, values }
     }
 
-    /// Checks every length against the shapes, for positions below `end`, but for the values.
-    fn check(&self, end: usize, state: &Attended<'_>) -> Result<usize, SimdError> {
+    /// Checks every length against the shapes, for the positions of `span`, but for the values, and
+    /// gives how many positions from `first` on are seen.
+    fn check(&self, span: &Range<usize>, state: &Attended<'_>) -> Result<usize, SimdError> {
         let (rows, width) = (self.rows(), self.width.max(self.value_width));
+        let end = span.end;
+        check_start("the start of a span of positions", span.start)?;
+        check_start("the first position of the keys", self.first)?;
+        if span.start < self.first {
+            return Err(SimdError::ShapeUnsupported {
+                what: "the start of a span of positions",
+                found: span.start,
+                want: "no position before the keys' first",
+            });
+        }
         if rows == 0 || self.width == 0 || self.value_width == 0 || self.window == Some(0) {
             return Err(SimdError::Empty { what: "attention" });
         }
@@ -144,6 +169,7 @@ impl<'a, K: KvElement> AttentionTile<'a, K> {
         SimdError::check_len("the peaks", rows, state.peaks.len())?;
         SimdError::check_len("the totals", rows, state.totals.len())?;
         let seen = end.min(self.visible.iter().copied().max().unwrap_or(0));
+        let seen = seen.saturating_sub(self.first);
         let keys = K::LENGTHS[0](self.width, seen).ok_or_else(overflow)?;
         SimdError::check_room("the keys", keys, self.keys.len())?;
         Ok(seen)
@@ -171,9 +197,8 @@ impl Kernels {
         space: &mut AttentionSpace,
         state: &mut Attended<'_>,
     ) -> Result<(), SimdError> {
-        let seen = tile.check(span.end, state)?;
+        let seen = tile.check(&span, state)?;
         tile.check_values(seen)?;
-        check_start(&span)?;
         space.fit(tile.value_width);
         K::run(self, tile, span, space, state);
         Ok(())
@@ -192,9 +217,8 @@ impl Kernels {
         space: &mut AttentionSpace,
         state: &mut Attended<'_>,
     ) -> Result<(), SimdError> {
-        tile.check(span.end, state)?;
+        tile.check(&span, state)?;
         SimdError::check_room("a key", tile.value_width, tile.width)?;
-        check_start(&span)?;
         space.fit(tile.value_width);
         K::run_within(self, tile, span, space, state);
         Ok(())
@@ -272,14 +296,10 @@ impl Kernels {
     }
 }
 
-/// Refuses a span of positions that begins within a chunk.
-fn check_start(span: &Range<usize>) -> Result<(), SimdError> {
-    if span.start.is_multiple_of(ATTENTION_CHUNK) {
+/// Refuses a position that lies within a chunk where one is to begin.
+fn check_start(what: &'static str, found: usize) -> Result<(), SimdError> {
+    if found.is_multiple_of(ATTENTION_CHUNK) {
         return Ok(());
     }
-    Err(SimdError::ShapeUnsupported {
-        what: "the start of a span of positions",
-        found: span.start,
-        want: "a multiple of ATTENTION_CHUNK",
-    })
+    Err(SimdError::ShapeUnsupported { what, found, want: "a multiple of ATTENTION_CHUNK" })
 }

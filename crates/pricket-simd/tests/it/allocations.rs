@@ -86,6 +86,7 @@ fn count(kernels: &Kernels, format: Format) -> usize {
             value_width: cols,
             visible: &[20],
             window: None,
+            first: 0,
             keys: &cache,
             values: &cache,
             scale: 0.1,

@@ -1,5 +1,7 @@
 //! Attention: every level against the definition, and against itself however the work is cut.
 
+mod pieces;
+
 use std::ops::Range;
 use std::slice::from_ref;
 
@@ -76,6 +78,7 @@ fn attend<K: KvElement>(
         value_width: width,
         visible: &scene.visible[rows.clone()],
         window: scene.window,
+        first: 0,
         keys,
         values,
         scale: 1.0 / (width as f32).sqrt(),
@@ -244,6 +247,7 @@ fn values_may_be_narrower_or_wider_than_keys() {
                 value_width,
                 visible: &of_keys.visible,
                 window: None,
+                first: 0,
                 keys: &keys,
                 values: &of_values.values,
                 scale: 0.2,

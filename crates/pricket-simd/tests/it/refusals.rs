@@ -56,6 +56,7 @@ fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
         value_width: 4,
         visible: &[3, 4],
         window: None,
+        first: 0,
         keys: &cache,
         values: &cache,
         scale: 1.0,
@@ -96,6 +97,12 @@ fn attention_of_the_wrong_shape_is_refused_and_writes_nothing() {
     assert!(matches!(run(&wordless, 0..4, [8, 2, 2]), Err(SimdError::Empty { .. })));
     let inside = run(&good, ATTENTION_CHUNK - 1..ATTENTION_CHUNK, [8, 2, 2]);
     assert!(matches!(inside, Err(SimdError::ShapeUnsupported { .. })));
+    let between = AttentionTile { first: 1, ..good };
+    let later = AttentionTile { first: ATTENTION_CHUNK, ..good };
+    for tile in [&between, &later] {
+        let refused = run(tile, 0..4, [8, 2, 2]);
+        assert!(matches!(refused, Err(SimdError::ShapeUnsupported { .. })), "{refused:?}");
+    }
     let nothing = k.finish_attended(
         &mut Attended { sums: &mut [1.0; 4], peaks: &mut [0.0], totals: &mut [0.0] },
         4,
@@ -149,6 +156,7 @@ fn a_cache_of_eight_bits_refuses_what_it_cannot_hold() {
         value_width: 32,
         visible: &[16],
         window: None,
+        first: 0,
         keys: &lines,
         values: &lines,
         scale: 1.0,

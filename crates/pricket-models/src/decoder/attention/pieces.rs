@@ -8,7 +8,7 @@ use pricket_simd::{ATTENTION_CHUNK, Attended};
 use super::{HeadSpace, chunks, parts};
 use crate::ModelError;
 use crate::blueprint::{AttentionPlan, Blueprint, LayerPlan};
-use crate::decoder::kv::KvLayer;
+use crate::decoder::kv::KvRead;
 use crate::decoder::rows::{Queries, share};
 use crate::decoder::space::Place;
 use crate::decoder::weights::{DecoderWeights, LayerWeights};
@@ -52,7 +52,7 @@ pub(crate) fn decode_room(b: &Blueprint, sequences: usize, tokens_max: usize, of
 /// and the totals of its rows.
 pub(crate) fn attend_share(
     weights: &DecoderWeights,
-    kv: &KvLayer,
+    kv: &KvRead,
     queries: &Queries,
     (index, of): (usize, usize),
     space: &mut HeadSpace,
@@ -69,10 +69,9 @@ pub(crate) fn attend_share(
         let rows = meeting.get(piece.tokens.start * plan.meeting_width()..).unwrap_or(&[]);
         space.state.fit(places.len() * plan.group(), plan.value_width());
         space.gather(plan, piece.group, places, rows);
-        let start = piece.chunk * ATTENTION_CHUNK;
-        let span = start..start + ATTENTION_CHUNK;
-        let head = kv.head(place.slot, plan.kv_head(piece.group));
-        space.attend(weights.kernels, plan, head, span)?;
+        let first = piece.chunk * ATTENTION_CHUNK;
+        let head = kv.head(place.slot, first, plan.kv_head(piece.group));
+        space.attend(weights.kernels, plan, head, piece.chunk)?;
         out.extend_from_slice(&space.state.sums);
         out.extend_from_slice(&space.state.peaks);
         out.extend_from_slice(&space.state.totals);

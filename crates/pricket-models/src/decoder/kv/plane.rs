@@ -1,4 +1,4 @@
-//! One slot's keys or values: where a position's numbers stand, in either format.
+//! Keys or values of some blocks: where a position's numbers stand, in every format.
 
 use half::f16;
 use half::slice::HalfBitsSliceExt;
@@ -10,8 +10,8 @@ use crate::{ModelError, memory};
 /// Values of a key that are narrowed at once.
 const NARROWED: usize = 64;
 
-/// One of keys or values of one slot: (kv heads, positions, head dim), keys in blocks. Where a head
-/// begins, in elements, is the caller's to know.
+/// One of keys or values: (blocks, kv heads, positions, head dim), keys interleaved by
+/// [`KEY_BLOCK`] positions. Where a head of a block begins, in elements, is the caller's to know.
 #[derive(Debug)]
 pub(super) enum Plane {
     F16(Vec<u16>),
@@ -102,6 +102,31 @@ impl Plane {
             }
         }
         Ok(())
+    }
+
+    /// Copies `len` elements within the plane.
+    pub(super) fn copy_within(&mut self, from: usize, to: usize, len: usize) {
+        match self {
+            Self::F16(bits) => bits.copy_within(from..from + len, to),
+            Self::F32(floats) => floats.copy_within(from..from + len, to),
+            Self::Q8(lines) => lines.copy_within(from..from + len, to),
+        }
+    }
+
+    /// Copies `len` elements of another plane of the same format.
+    pub(super) fn copy_from(&mut self, other: &Self, from: usize, to: usize, len: usize) {
+        fn copy<T: Copy>(into: &mut [T], other: &[T], from: usize, to: usize, len: usize) {
+            let places = into.get_mut(to..to + len).unwrap_or(&mut []);
+            if let Some(other) = other.get(from..from + places.len()) {
+                places.copy_from_slice(other);
+            }
+        }
+        match (self, other) {
+            (Self::F16(bits), Self::F16(other)) => copy(bits, other, from, to, len),
+            (Self::F32(floats), Self::F32(other)) => copy(floats, other, from, to, len),
+            (Self::Q8(lines), Self::Q8(other)) => copy(lines, other, from, to, len),
+            _ => {}
+        }
     }
 
     pub(super) fn view(&self, at: usize, len: usize) -> HeadView<'_> {
