@@ -162,3 +162,31 @@ fn what_one_request_computed_the_next_one_finds() {
     let stats = kept.stats();
     assert_eq!(stats.cached_tokens, 199 + 200 + 149 + 299 + 128);
 }
+
+/// Of requests that come at once and begin alike, one computes the beginning and the others wait
+/// for it.
+#[test]
+fn what_many_begin_with_is_computed_once() {
+    let path = tiny_model("tiny-llama");
+    let engine = engine(&path, 2, |options| {
+        options.sequences_max = 8;
+        options.prefill_chunk = 64;
+    });
+    let shared: Vec<u32> = (0..300).map(|i| 10 + (i * 13) % 400).collect();
+    let streams: Vec<_> = (0..20)
+        .map(|own| {
+            let prompt: Vec<u32> = shared.iter().copied().chain([5, 6 + own, 7]).collect();
+            let mut request = CompletionRequest::ids(prompt).max_tokens(4);
+            request.ignore_eos = true;
+            engine.complete(request)
+        })
+        .collect();
+    let computed: Vec<usize> = streams
+        .into_iter()
+        .map(|stream| answer(stream).usage)
+        .map(|usage| usage.prompt_tokens - usage.cached_tokens)
+        .collect();
+    assert_eq!(computed[0], 303);
+    // Two blocks of 128 are whole; what lies within the third is each one's own, until one has left.
+    assert!(computed[1..].iter().all(|computed| *computed <= 303 - 256), "{computed:?}");
+}

@@ -121,6 +121,28 @@ impl LlamaCpp {
         bench_rate(&process::output(&mut command)?, task)
     }
 
+    /// Tokens per second of so many sequences at once, each with a prompt of its own and an answer:
+    /// all tokens by all the time.
+    ///
+    /// # Errors
+    /// Where the tool fails or prints something else.
+    pub fn together(
+        &self,
+        model: &Path,
+        [prompt, answer, count]: [usize; 3],
+        threads: usize,
+        flash: FlashAttention,
+    ) -> Result<f64, Failure> {
+        let mut command = command(&self.batched, model, threads, flash);
+        let context = (count * (prompt + answer)).next_multiple_of(256);
+        for (flag, value) in [("-c", context), ("-npp", prompt), ("-ntg", answer), ("-npl", count)]
+        {
+            command.args([flag, &value.to_string()]);
+        }
+        command.args(["--output-format", "jsonl"]);
+        batched_number(&process::output(&mut command)?, "speed")
+    }
+
     /// What computes one token, says so and ends: `llama-bench` without its warm-up.
     pub fn first(&self, model: &Path, threads: usize) -> Command {
         let mut command = Command::new(&self.bench);
@@ -174,9 +196,13 @@ pub fn bench_rate(json: &str, task: &Task) -> Result<f64, Failure> {
 /// Reads the decode rate of all sequences together from what `llama-batched-bench` printed: a line
 /// of JSON with `speed_tg`, among lines of its log.
 pub fn batched_rate(lines: &str) -> Result<f64, Failure> {
+    batched_number(lines, "speed_tg")
+}
+
+fn batched_number(lines: &str, field: &str) -> Result<f64, Failure> {
     lines
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|object| object.get("speed_tg")?.as_f64())
-        .ok_or_else(|| format!("{BATCHED} told no `speed_tg`: {lines}").into())
+        .find_map(|object| object.get(field)?.as_f64())
+        .ok_or_else(|| format!("{BATCHED} told no `{field}`: {lines}").into())
 }

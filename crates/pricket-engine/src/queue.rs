@@ -37,8 +37,12 @@ impl Queue {
         self.closed
     }
 
-    /// The request that has waited longest.
-    pub(crate) fn pop(&mut self) -> Option<Box<Sequence>> {
-        self.waiting.pop_front()
+    /// Takes out the request that has waited longest of those that may begin.
+    pub(crate) fn pop(
+        &mut self,
+        mut may_begin: impl FnMut(&Sequence) -> bool,
+    ) -> Option<Box<Sequence>> {
+        let index = self.waiting.iter().position(|sequence| may_begin(sequence))?;
+        self.waiting.remove(index)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pricket_core::{Completion, EffectiveSampling, FinishReason, Usage};
-use pricket_models::{Batch, LogitsWanted, SequenceId};
+use pricket_models::{Batch, KV_BLOCK_TOKENS, LogitsWanted, SequenceId};
 use tracing::Span;
 
 use crate::EngineError;
@@ -64,6 +64,23 @@ impl Sequence {
     /// Whether a part of the prompt is still to run.
     pub(crate) fn is_prefilling(&self) -> bool {
         self.tokens.len() == self.prompt_len
+    }
+
+    /// Its tokens but for the last, which runs in any case: its logits are wanted.
+    pub(crate) fn wanted(&self) -> &[u32] {
+        self.tokens.split_last().map_or(&[], |(_, wanted)| wanted)
+    }
+
+    /// How many tokens, in whole blocks, another request could take over once this one's prompt has
+    /// run that far; 0 where it has.
+    pub(crate) fn coming_for(&self, other: &Self) -> usize {
+        if !self.is_prefilling() {
+            return 0;
+        }
+        let pairs = self.tokens.iter().zip(other.wanted());
+        let common = pairs.take_while(|(a, b)| a == b).count();
+        let blocks = common - common % KV_BLOCK_TOKENS;
+        if self.computed < blocks { blocks } else { 0 }
     }
 
     /// What it asks of the next step.

@@ -59,7 +59,15 @@ impl Worker {
     /// Lets the requests that have waited longest begin, as far as there is room.
     fn admit(&mut self) {
         while self.running.len() < self.sequences_max {
-            let Some(mut sequence) = self.queue.pop() else { return };
+            let Self { queue, running, prefixes, blocks, .. } = self;
+            let may_begin = |sequence: &Sequence| {
+                let Some(prefixes) = prefixes.as_mut() else { return true };
+                let coming = running.iter().map(|leader| leader.coming_for(sequence)).max();
+                // What is being computed is waited for, unless as much is known.
+                let coming = coming.unwrap_or(0);
+                coming == 0 || prefixes.find(sequence.wanted(), blocks) >= coming
+            };
+            let Some(mut sequence) = queue.pop(may_begin) else { return };
             match self.begin(&mut sequence) {
                 Ok(()) => self.running.push(sequence),
                 Err(error) => sequence.fail(&error),
@@ -72,9 +80,7 @@ impl Worker {
         let id = self.cache.open_sequence()?;
         sequence.start(id);
         let Some(prefixes) = &mut self.prefixes else { return Ok(()) };
-        // The last token runs in any case: its logits are wanted.
-        let known = sequence.tokens.split_last().map_or(&[][..], |(_, known)| known);
-        let mut len = prefixes.find(known, &mut self.blocks);
+        let mut len = prefixes.find(sequence.wanted(), &mut self.blocks);
         self.cache.adopt(id, &self.blocks, len)?;
         // What is added within the last block is added to a copy, which wants room of its own.
         let copied = self.cache.own_tail(id).or_else(|_| {
