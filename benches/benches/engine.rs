@@ -12,8 +12,8 @@
 //! `latency`: eight answers run; the time between two tokens of each, before and while a prompt of
 //! 2,000 tokens is prefilled beside them.
 //!
-//! `prefix`: a conversation of 2,000 tokens, and its second turn; and 32 requests at once that share
-//! a system prompt of 1,000 tokens.
+//! `prefix`: a conversation of 2,000 tokens, and its second turn; and 32 requests at once that
+//! share a system prompt of 1,000 tokens.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench prints its table")]
 

@@ -187,6 +187,6 @@ fn what_many_begin_with_is_computed_once() {
         .map(|usage| usage.prompt_tokens - usage.cached_tokens)
         .collect();
     assert_eq!(computed[0], 303);
-    // Two blocks of 128 are whole; what lies within the third is each one's own, until one has left.
+    // Two blocks of 128 are whole; what lies in the third is each one's own, until one has left.
     assert!(computed[1..].iter().all(|computed| *computed <= 303 - 256), "{computed:?}");
 }
