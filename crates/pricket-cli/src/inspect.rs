@@ -132,6 +132,8 @@ fn format(i: &Inspection) -> String {
     let name = match i.format {
         ModelFormat::Gguf => "GGUF",
         ModelFormat::Safetensors => "safetensors",
+        ModelFormat::Torch => "torch",
+        ModelFormat::Numpy => "numpy",
         _ => "other",
     };
     let version = i.format_version.map(|version| format!(" {version}")).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::blueprint::Blueprint;
 use crate::folder::HfFolder;
 use crate::gguf::{GgufFile, is_later_part};
-use crate::{ModelError, TensorSource, TextAssets, arch, encoder};
+use crate::{ModelError, TensorSource, TextAssets, ZippedTensors, arch, encoder};
 
 /// The files of a model, of which the headers have been read: what to make a tokenizer from while
 /// [`load`](ModelFiles::load) reads the weights.
@@ -26,7 +26,8 @@ pub(crate) enum Found {
 
 impl ModelFiles {
     /// Looks at a path: a GGUF file, or any of those that a model is split into; a folder with a
-    /// `config.json`; a file of such a folder; or a folder with one GGUF model.
+    /// `config.json` and weights (safetensors, or else what torch or numpy saved); a file of such a
+    /// folder; or a folder with one GGUF model.
     ///
     /// # Errors
     /// Whatever is wrong with the headers is named: see [`ModelError`].
@@ -55,13 +56,16 @@ impl Found {
             let name = path.file_name().unwrap_or_default();
             let of_folder = name == "config.json"
                 || path.extension().is_some_and(|extension| extension == "safetensors");
-            return match (of_folder, path.parent()) {
-                (true, Some(parent)) => HfFolder::open(parent).map(Self::folder),
+            return match path.parent() {
+                Some(parent) if of_folder => HfFolder::open(parent, parent).map(Self::folder),
+                Some(parent) if ZippedTensors::is_named(path) => {
+                    HfFolder::open(parent, ZippedTensors::place_of(path)).map(Self::folder)
+                }
                 _ => GgufFile::open(path).map(Self::Gguf),
             };
         }
         if path.join("config.json").is_file() {
-            return HfFolder::open(path).map(Self::folder);
+            return HfFolder::open(path, path).map(Self::folder);
         }
         GgufFile::open(&gguf_of(path)?).map(Self::Gguf)
     }

@@ -2,21 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::Checkpoint;
 use crate::config::ConfigHead;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::tensor_source::Bytes;
-use crate::{HfConfig, ModelError, Safetensors, TensorSource, TextAssets, arch, encoder};
+use crate::{HfConfig, ModelError, TensorSource, TextAssets, arch, encoder};
 
-/// A folder with a `config.json` and safetensors files.
+/// A folder with a `config.json` and weights.
 #[derive(Debug)]
 pub(crate) struct HfFolder {
     path: PathBuf,
     config: HfConfig,
-    tensors: Safetensors,
+    tensors: Checkpoint,
 }
 
 impl HfFolder {
-    pub(crate) fn open(path: &Path) -> Result<Self, ModelError> {
+    /// Opens a folder; `weights` is it again, or a file of weights in it.
+    pub(crate) fn open(path: &Path, weights: &Path) -> Result<Self, ModelError> {
         let file = path.join("config.json");
         let json = Bytes::open(&file)?.read_all(CONFIG_BYTES_MAX)?;
         // The family first: what another family's config says would be refused for the wrong
@@ -29,7 +31,7 @@ impl HfFolder {
             arch::check(family, head.class())?;
         }
         let config = HfConfig::from_json(&file, &json)?;
-        Ok(Self { path: path.to_owned(), config, tensors: Safetensors::open(path)? })
+        Ok(Self { path: path.to_owned(), config, tensors: Checkpoint::at(weights)? })
     }
 
     pub(crate) fn config(&self) -> &HfConfig {
@@ -37,7 +39,7 @@ impl HfFolder {
     }
 
     pub(crate) fn tensors(&self) -> &dyn TensorSource {
-        &self.tensors
+        self.tensors.source()
     }
 
     pub(crate) fn text_assets(&self) -> Result<TextAssets, ModelError> {

@@ -14,7 +14,7 @@ use crate::files::{Found, gguf_of};
 use crate::fused_experts::FusedExperts;
 use crate::inventory::Inventory;
 use crate::latent_heads::LatentHeads;
-use crate::{KvFormat, ModelError, encoder};
+use crate::{KvFormat, ModelError, ZippedTensors, encoder};
 
 /// The kinds of model files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub enum ModelFormat {
     Gguf,
     /// A folder with `config.json` and safetensors files.
     Safetensors,
+    /// A folder with `config.json` and files that `torch.save` wrote.
+    Torch,
+    /// A folder with `config.json` and a file that `numpy.savez` wrote.
+    Numpy,
 }
 
 /// How many tensors are stored in one way.
@@ -147,9 +151,10 @@ impl Inspection {
     }
 }
 
-/// Tells what a model is: a GGUF file or a folder with one, a folder with `config.json` and
-/// safetensors files, or a safetensors file in such a folder. Only headers are read. Architectures
-/// and quantisations that this build does not run are told like all others.
+/// Tells what a model is: a GGUF file or a folder with one; a folder with `config.json` and
+/// weights, in safetensors files or else as torch or numpy saves them; or a file of such a folder.
+/// Only headers are read. Architectures and quantisations that this build does not run are told
+/// like all others.
 ///
 /// # Errors
 /// [`ModelError::NotFound`] where there is nothing, or nothing that is a model; otherwise what the
@@ -203,6 +208,10 @@ fn described(path: &Path) -> Result<Inspection, ModelError> {
             checkpoint::inspect(folder, path)
         }
         // Content decides, not the name: caches name files by their hash.
+        _ if ZippedTensors::is_named(path) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            checkpoint::inspect(folder, ZippedTensors::place_of(path))
+        }
         _ => gguf::inspect(path),
     }
 }

@@ -22,6 +22,7 @@ mod blueprint;
 #[cfg(feature = "candle")]
 mod candle_backend;
 mod causal_lm;
+mod checkpoint;
 mod config;
 mod decoder;
 mod device;
@@ -44,6 +45,7 @@ mod safetensors;
 mod spec;
 mod tensor_source;
 mod text;
+mod zipped;
 
 pub use batch::{Batch, BatchEntry, Logits, LogitsWanted};
 pub use causal_lm::CausalLm;
@@ -68,3 +70,4 @@ pub use safetensors::{Safetensors, SafetensorsTensor};
 pub use spec::{ExpertsOnDisk, ModelSpec};
 pub use tensor_source::{TensorInfo, TensorSource, TensorView};
 pub use text::{GenerationDefaults, GgufVocabulary, TextAssets, Vocabulary};
+pub use zipped::ZippedTensors;

@@ -35,6 +35,31 @@ pub(crate) const SHARDS_MAX: usize = 512;
 /// the bound is that of the header.
 pub(crate) const INDEX_BYTES_MAX: u64 = 100_000_000;
 
+/// The longest directory of a zip archive of tensors, in bytes. An entry takes some hundred, and
+/// there is one for each storage; the largest published checkpoints have fewer than a thousand in a
+/// file.
+pub(crate) const ZIP_DIRECTORY_BYTES_MAX: u64 = 16 << 20;
+
+/// The longest pickle of a checkpoint, in bytes. A tensor takes some two hundred.
+pub(crate) const PICKLE_BYTES_MAX: u64 = 16 << 20;
+
+/// The fewest bytes of a pickle for each value that it makes. Torch's own have eight and more; what
+/// is made takes memory, up to some forty times what a pickle of nothing but tuples is long.
+pub(crate) const PICKLE_BYTES_PER_VALUE: usize = 4;
+
+/// The most that lies on a pickle's stack, and the most marks. Writers put at most a thousand keys
+/// and values on it before they add them to a dictionary.
+pub(crate) const PICKLE_STACK_MAX: usize = 1 << 16;
+
+/// The longest name of a tensor in a pickle, in bytes, as in GGUF files.
+pub(crate) const TENSOR_NAME_BYTES_MAX: usize = 1_024;
+
+/// The longest word for the order of bytes in an archive; it is `little` or `big`.
+pub(crate) const BYTE_ORDER_BYTES_MAX: u64 = 64;
+
+/// The longest header of an array of numpy's, in bytes: numpy's own limit.
+pub(crate) const NPY_HEADER_BYTES_MAX: u64 = 10_000;
+
 /// The longest `config.json` or `generation_config.json`, in bytes. Real ones stay below 64 KiB.
 pub(crate) const CONFIG_BYTES_MAX: u64 = 4 << 20;
 

@@ -81,7 +81,8 @@ impl std::fmt::Debug for Opened {
     }
 }
 
-/// Opens the model at a path: a GGUF file, or a folder as transformers writes it. Progress goes to
+/// Opens the model at a path, as [`ModelFiles::at`] finds it: a GGUF file, or a folder as
+/// transformers writes it. Progress goes to
 /// `on_progress` as the weights arrive.
 ///
 /// # Errors

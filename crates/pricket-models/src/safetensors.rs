@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use quantized::{Quantized, Role};
-use shard_index::ShardIndex;
+
+pub(crate) use dtype::format as format_of;
+pub(crate) use shard_index::ShardIndex;
 
 use crate::ModelError;
 use crate::tensor_source::{Bytes, NameIndex, label};
@@ -101,6 +103,11 @@ impl Safetensors {
         Self::read_single(Bytes::open(path)?)
     }
 
+    /// Whether a folder has weights that [`Safetensors::open`] finds.
+    pub(crate) fn are_in(folder: &Path) -> bool {
+        [SINGLE, INDEX].iter().any(|name| folder.join(name).exists())
+    }
+
     /// The same for a file that is in memory; `name` is what messages call it.
     ///
     /// # Errors
@@ -115,7 +122,7 @@ impl Safetensors {
     }
 
     fn read_shards(folder: &Path, index: &Path) -> Result<Self, ModelError> {
-        let index = ShardIndex::read(index)?;
+        let index = ShardIndex::read(index, ".safetensors")?;
         let mut files = Vec::with_capacity(index.files.len());
         let mut tensors = Vec::new();
         let mut notes = BTreeMap::new();

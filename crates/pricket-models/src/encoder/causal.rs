@@ -14,6 +14,7 @@ use super::pooling::{Pooling, PoolingMode, normalize};
 use super::recipe::EmbeddingRecipe;
 use super::{EncoderBatch, EncoderOutput, EncoderRows, EncoderSpec, TextEncoder};
 use crate::blueprint::Blueprint;
+use crate::checkpoint::Checkpoint;
 use crate::config::ConfigHead;
 use crate::decoder::{Decoder, Need, Parts, load_weights};
 use crate::inventory::Inventory;
@@ -21,8 +22,8 @@ use crate::limits::CONFIG_BYTES_MAX;
 use crate::quantizing::Quantizing;
 use crate::tensor_source::Bytes;
 use crate::{
-    Batch, CausalLm, HfConfig, LogitsWanted, ModelError, OpenOptions, Safetensors, TensorInfo,
-    TensorSource, arch, open,
+    Batch, CausalLm, HfConfig, LogitsWanted, ModelError, OpenOptions, TensorInfo, TensorSource,
+    arch, open,
 };
 
 /// The most tokens of the texts that run together, on each thread, but for a longer text.
@@ -87,12 +88,9 @@ impl CausalFiles {
         recipe.check_width(folder, blueprint.hidden)?;
         // No logits are computed, so no matrix for them is asked for.
         blueprint.tied = Some(true);
-        let files = Safetensors::open(&recipe.transformer)?;
-        let source: Box<dyn TensorSource> = if files.has(blueprint.names.embedding) {
-            Box::new(files)
-        } else {
-            Box::new(Body::of(files))
-        };
+        let files = Checkpoint::at(&recipe.transformer)?.into_source();
+        let source =
+            if files.has(blueprint.names.embedding) { files } else { Box::new(Body::of(files)) };
         Ok(Some(Self { folder: folder.to_owned(), recipe, blueprint, source }))
     }
 
@@ -144,12 +142,12 @@ pub(crate) fn embeds(path: &Path) -> bool {
 /// A body's tensors under the names that they have in a whole model.
 #[derive(Debug)]
 struct Body {
-    files: Safetensors,
+    files: Box<dyn TensorSource>,
     names: Vec<String>,
 }
 
 impl Body {
-    fn of(files: Safetensors) -> Self {
+    fn of(files: Box<dyn TensorSource>) -> Self {
         let names = files.names().map(|name| format!("{BODY}{name}")).collect();
         Self { files, names }
     }

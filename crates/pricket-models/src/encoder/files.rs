@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::blueprint::EncoderBlueprint;
 use super::config;
 use super::recipe::EmbeddingRecipe;
+use crate::checkpoint::Checkpoint;
 use crate::files::gguf_of;
 use crate::gguf::GgufFile;
-use crate::safetensors::Safetensors;
-use crate::{GenerationDefaults, ModelError, TensorSource, TextAssets, Vocabulary};
+use crate::{GenerationDefaults, ModelError, TensorSource, TextAssets, Vocabulary, ZippedTensors};
 
 /// The files, of which the headers have been read.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl EncoderFiles {
             None => {
                 let exists = path.exists();
                 let why = if exists {
-                    "an encoder is a GGUF file, or a folder with config.json and safetensors, and \
+                    "an encoder is a GGUF file, or a folder with config.json and weights, and \
                      this is another file"
                 } else {
                     "there is no such file or folder"
@@ -55,7 +55,7 @@ impl EncoderFiles {
     fn of_folder(folder: &Path) -> Result<Self, ModelError> {
         let recipe = EmbeddingRecipe::read(folder)?;
         let blueprint = config::read(&recipe.transformer.join("config.json"))?;
-        let source = Box::new(Safetensors::open(&recipe.transformer)?);
+        let source = Checkpoint::at(&recipe.transformer)?.into_source();
         let text = text_assets(&recipe.transformer);
         Ok(Self { path: folder.to_owned(), source, blueprint, recipe, text })
     }
@@ -79,7 +79,8 @@ impl EncoderFiles {
 /// The folder that a path means: its own, or that of a file which lies in such folders.
 pub(super) fn folder_of(path: &Path) -> Option<&Path> {
     let of_folder = path.file_name().is_some_and(|name| name == "config.json")
-        || path.extension().is_some_and(|extension| extension == "safetensors");
+        || path.extension().is_some_and(|extension| extension == "safetensors")
+        || ZippedTensors::is_named(path);
     match path.parent() {
         _ if path.is_dir() => Some(path),
         Some(parent) if of_folder && path.is_file() => Some(parent),

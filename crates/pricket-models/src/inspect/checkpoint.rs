@@ -1,13 +1,13 @@
-//! What a folder with `config.json` and safetensors files is.
+//! What a folder with `config.json` and weights is.
 
 use std::path::Path;
 
 use pricket_simd::ActKind;
 
-use super::{Histogram, Inspection, ModelFormat, cached_numbers, kv_bytes_per_token, total};
+use super::{Histogram, Inspection, cached_numbers, kv_bytes_per_token, total};
+use crate::checkpoint::Checkpoint;
 use crate::config::{ConfigHead, find_template};
-use crate::safetensors::Safetensors;
-use crate::{ModelError, TensorSource, arch, encoder};
+use crate::{ModelError, arch, encoder};
 
 pub(super) const CONFIG: &str = "config.json";
 
@@ -21,7 +21,7 @@ const TOKENIZERS: [&str; 3] = ["tiktoken.model", "tokenizer.json", "tokenizer.mo
 
 /// Inspects the weights at `weights` by the config in `folder`.
 pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, ModelError> {
-    let files = Safetensors::open(weights)?;
+    let files = Checkpoint::at(weights)?;
     let path = folder.join(CONFIG);
     let config = ConfigHead::read(&path)?;
     let architecture = config
@@ -39,19 +39,20 @@ pub(super) fn inspect(folder: &Path, weights: &Path) -> Result<Inspection, Model
     let layers = config.num_hidden_layers;
     let context_length = config.max_position_embeddings;
     // The first layer's queries decide, as when the model is opened.
-    let of_floats = files
+    let source = files.source();
+    let of_floats = source
         .names()
         .find(|name| QUERIES.iter().any(|queries| name.contains(queries)))
-        .and_then(|name| files.info(name).ok())
+        .and_then(|name| source.info(name).ok())
         .is_none_or(|queries| queries.format.activation_kind() == ActKind::F32);
     let encodes = encoder::runs(&architecture) || encoder::embeds(folder);
     let latent = config.kv_lora_rank.map(|rank| (rank, config.qk_rope_head_dim));
     let cached = cached_numbers(kv_heads, head_dim, latent).filter(|_| !encodes);
     Ok(Inspection {
         path: weights.display().to_string(),
-        format: ModelFormat::Safetensors,
+        format: files.format(),
         format_version: None,
-        files: files.paths().count() as u64,
+        files: files.files() as u64,
         file_bytes: files.file_bytes(),
         architecture_supported: encodes || arch::check(&architecture, config.class()).is_ok(),
         architecture,

@@ -17,7 +17,7 @@ pub(super) fn bits(dtype: &str) -> Option<u64> {
 }
 
 /// How the kernels call an element type; `None` where they do not read it.
-pub(super) fn format(dtype: &str) -> Option<Format> {
+pub(crate) fn format(dtype: &str) -> Option<Format> {
     match dtype {
         "F32" => Some(Format::F32),
         "F16" => Some(Format::F16),

@@ -1,4 +1,4 @@
-//! `model.safetensors.index.json`: which shard holds which tensor.
+//! `model.safetensors.index.json`, and that of other files of weights: which holds which tensor.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,9 +10,9 @@ use crate::limits::{INDEX_BYTES_MAX, SHARDS_MAX};
 use crate::tensor_source::{Bytes, label};
 
 /// Tensors to shards, and the shards in the order of their names.
-pub(super) struct ShardIndex {
+pub(crate) struct ShardIndex {
     shard_of: BTreeMap<String, usize>,
-    pub(super) files: Vec<String>,
+    pub(crate) files: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -21,7 +21,8 @@ struct RawIndex {
 }
 
 impl ShardIndex {
-    pub(super) fn read(path: &Path) -> Result<Self, ModelError> {
+    /// Reads it; the files that it names end with `suffix`.
+    pub(crate) fn read(path: &Path, suffix: &str) -> Result<Self, ModelError> {
         let json = Bytes::open(path)?.read_all(INDEX_BYTES_MAX)?;
         let refused = |why| ModelError::Config { path: path.to_owned(), why };
         let raw: RawIndex =
@@ -32,9 +33,9 @@ impl ShardIndex {
         let mut files: Vec<String> = raw.weight_map.values().cloned().collect();
         files.sort_unstable();
         files.dedup();
-        if let Some(file) = files.iter().find(|file| !is_plain(file)) {
+        if let Some(file) = files.iter().find(|file| !is_plain(file, suffix)) {
             let file = label(file);
-            return Err(refused(format!("`{file}` is no name of a .safetensors file beside it")));
+            return Err(refused(format!("`{file}` is no name of a {suffix} file beside it")));
         }
         if files.len() > SHARDS_MAX {
             return Err(ModelError::LimitExceeded {
@@ -52,18 +53,18 @@ impl ShardIndex {
     }
 
     /// The shard that the index names for a tensor.
-    pub(super) fn shard_of(&self, tensor: &str) -> Option<usize> {
+    pub(crate) fn shard_of(&self, tensor: &str) -> Option<usize> {
         self.shard_of.get(tensor).copied()
     }
 
     /// All tensors that the index names.
-    pub(super) fn tensors(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn tensors(&self) -> impl Iterator<Item = &str> {
         self.shard_of.keys().map(String::as_str)
     }
 }
 
 /// Whether a name stays inside its folder on every platform.
-fn is_plain(file: &str) -> bool {
-    file.strip_suffix(".safetensors").is_some_and(|stem| !stem.is_empty())
+fn is_plain(file: &str, suffix: &str) -> bool {
+    file.strip_suffix(suffix).is_some_and(|stem| !stem.is_empty())
         && !file.contains(['/', '\\', ':', '\0'])
 }

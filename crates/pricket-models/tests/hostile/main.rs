@@ -9,6 +9,9 @@
 #[path = "../it/gguf_writer.rs"]
 mod gguf_writer;
 
+#[path = "../it/archive_writer.rs"]
+mod archive_writer;
+
 mod allocation;
 mod cache;
 mod config;
@@ -18,3 +21,4 @@ mod loading;
 mod opening;
 mod runnable;
 mod safetensors;
+mod zipped;

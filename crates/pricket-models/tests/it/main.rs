@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod archive_writer;
+mod archives;
 mod blocks;
 mod checkpoint_reading;
 mod device;

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use pricket_models::{
-    GenerationDefaults, GgufFile, HfConfig, ModelError, Safetensors, TensorSource,
+    GenerationDefaults, GgufFile, HfConfig, ModelError, Safetensors, TensorSource, ZippedTensors,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::archive_writer::{dictionary, npy, tensor, torch, zip};
 use crate::gguf_writer::File;
 
 #[derive(Debug, Clone)]
@@ -105,6 +106,19 @@ fn safetensors() -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header, &[7; 22]].concat()
 }
 
+fn archive_of_torch() -> Vec<u8> {
+    let tensors = [
+        tensor("a", "FloatStorage", "0", 1, [&[2, 3], &[3, 1]]),
+        tensor("b", "HalfStorage", "0", 0, [&[3, 2], &[1, 3]]),
+    ];
+    torch(&dictionary(&tensors.concat()), 28)
+}
+
+fn archive_of_numpy() -> Vec<u8> {
+    let array = npy("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), }\n");
+    zip(&[("w.npy", [array, vec![0; 8]].concat())])
+}
+
 const CONFIG: &[u8] = br#"{"architectures":["LlamaForCausalLM"],"model_type":"llama",
     "hidden_size":64,"intermediate_size":176,"num_hidden_layers":3,"num_attention_heads":4,
     "num_key_value_heads":2,"vocab_size":512,"max_position_embeddings":512,"rms_norm_eps":1e-5,
@@ -140,6 +154,22 @@ proptest! {
     }
 
     #[test]
+    fn a_mutated_archive_of_torch_never_panics(bytes in mutated(archive_of_torch())) {
+        match ZippedTensors::from_bytes("mutated", bytes) {
+            Ok(file) => exercise(&file),
+            Err(error) => assert_told(&error),
+        }
+    }
+
+    #[test]
+    fn a_mutated_archive_of_numpy_never_panics(bytes in mutated(archive_of_numpy())) {
+        match ZippedTensors::from_bytes("mutated", bytes) {
+            Ok(file) => exercise(&file),
+            Err(error) => assert_told(&error),
+        }
+    }
+
+    #[test]
     fn a_mutated_config_never_panics(json in mutated(CONFIG.to_vec())) {
         if let Ok(config) = HfConfig::from_json(Path::new("config.json"), &json) {
             assert_eq!(config.num_attention_heads % config.num_key_value_heads, 0);
@@ -155,6 +185,8 @@ proptest! {
 fn the_files_that_are_mutated_are_valid() {
     exercise(&GgufFile::from_bytes("valid", File::valid().bytes()).unwrap());
     exercise(&Safetensors::from_bytes("valid", safetensors()).unwrap());
+    exercise(&ZippedTensors::from_bytes("valid", archive_of_torch()).unwrap());
+    exercise(&ZippedTensors::from_bytes("valid", archive_of_numpy()).unwrap());
     HfConfig::from_json(Path::new("config.json"), CONFIG).unwrap();
     GenerationDefaults::from_json(Path::new("g.json"), CONFIG).unwrap();
 }
