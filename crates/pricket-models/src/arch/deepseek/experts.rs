@@ -67,10 +67,12 @@ pub(super) fn give(
     plan.scale = said.routed_scaling_factor.unwrap_or(1.0);
     let is_scaled = said.routed_scaling_factor.is_some_and(|scale| (scale - 1.0).abs() > 0.0);
     if plan.renormalised && plan.scoring == Scoring::Softmax && is_scaled {
-        // The code that came with the second generation does one or the other, others do both.
+        // The code that came with the second generation normalises and does not scale, that of
+        // transformers scales and does not normalise, and later generations do both.
         return Err(ModelError::Unsupported {
             what: "`norm_topk_prob` with `routed_scaling_factor` and softmax".to_owned(),
-            why: "no published checkpoint says what they mean together".to_owned(),
+            why: "the makers' code takes the first alone, that of transformers the second alone"
+                .to_owned(),
         });
     }
     if let Some(best) = best {
