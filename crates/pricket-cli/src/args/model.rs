@@ -22,7 +22,10 @@ pub(crate) struct InspectArgs {
     pub(crate) model: Option<String>,
     #[command(flatten)]
     _finding: Flags<Finding>,
-    /// One JSON object instead of a table
+    /// Read the files on disk and tell of each whether it is what was pulled
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// One JSON object instead of a table, with --verify one JSON list
     #[arg(long)]
     pub(crate) json: bool,
 }

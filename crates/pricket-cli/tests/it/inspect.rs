@@ -67,3 +67,41 @@ fn an_architecture_that_does_not_run_is_told() {
     assert!(told.contains("mamba (not supported)\n"), "{told}");
     home.run(&["run", &folder, "Hi"]).is_error(5, &["architecture `mamba` is not supported"]);
 }
+
+/// A hub's cache with one repository of two files, of which one is called by its git hash.
+#[cfg(unix)]
+fn cached(home: &Pricket) -> std::path::PathBuf {
+    let repo = "hf/hub/models--org--model";
+    let snapshot = home.home().join(repo).join("snapshots").join("a".repeat(40));
+    std::fs::create_dir_all(&snapshot).unwrap();
+    for folder in ["blobs", "refs"] {
+        std::fs::create_dir_all(home.home().join(repo).join(folder)).unwrap();
+    }
+    home.file(&format!("{repo}/refs/main"), &"a".repeat(40));
+    // Of the seven bytes `{"a":1}`, by `git hash-object`.
+    let blob = "daa5053ecf5f9a37b2de733d0751cc1ab53ac010";
+    home.file(&format!("{repo}/blobs/{blob}"), "{\"a\":1}");
+    std::os::unix::fs::symlink(format!("../../blobs/{blob}"), snapshot.join("config.json"))
+        .unwrap();
+    std::fs::write(snapshot.join("model.safetensors"), "mine").unwrap();
+    snapshot
+}
+
+#[cfg(unix)]
+#[test]
+fn verify_tells_of_each_file_whether_it_is_what_was_pulled() {
+    let home = Pricket::new();
+    let snapshot = cached(&home);
+    let told = home.run(&["inspect", "hf:org/model", "--verify"]).ok().stdout;
+    let lines: Vec<Vec<&str>> =
+        told.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+    assert_eq!(lines, [["equal", "config.json"], ["unknown", "model.safetensors"]]);
+    assert!(told.contains("git hash daa5053e"), "{told}");
+    std::fs::write(snapshot.join("config.json"), "{\"a\":2}").unwrap();
+    let outcome = home.run(&["inspect", "hf:org/model", "--verify", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!((&list[0]["state"], &list[1]["state"]), (&"differs".into(), &"unknown".into()));
+    // The list is there all the same.
+    outcome.is_error_of_pull(5, "config.json is not what was pulled");
+    home.run(&["inspect", "hf:org/other", "--verify"]).is_error(3, &["hf:org/other"]);
+}

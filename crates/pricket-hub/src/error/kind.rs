@@ -36,6 +36,7 @@ impl HubError {
             Self::RemoteMalformed { .. }
             | Self::HashMismatch { .. }
             | Self::SizeMismatch { .. }
+            | Self::FileDiffers { .. }
             | Self::WheelMalformed { .. }
             | Self::CatalogMalformed { .. } => ErrorKind::Malformed,
             Self::DiskFull { .. } => ErrorKind::TooLarge,
@@ -87,6 +88,7 @@ impl HubError {
             Self::RemoteMalformed { .. } => "remote_malformed",
             Self::HashMismatch { .. } => "hash_mismatch",
             Self::SizeMismatch { .. } => "size_mismatch",
+            Self::FileDiffers { .. } => "file_differs",
             Self::DiskFull { .. } => "disk_full",
             Self::Io { .. } => "io",
             Self::PipMissing { .. } => "pip_missing",

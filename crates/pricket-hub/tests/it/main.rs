@@ -19,5 +19,6 @@ mod hostile;
 mod names;
 mod refreshing;
 mod repositories;
+mod promises;
 mod rules;
 mod wheels;
