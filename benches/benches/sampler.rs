@@ -10,7 +10,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use pricket::core::SamplingParams;
-use pricket::engine::{Rng, Sampler};
+use pricket::engine::{Rng, Sampler, SamplerState};
 
 const VOCAB_SIZE: usize = 151_936;
 const ROUNDS: usize = 101;
@@ -44,6 +44,13 @@ fn chains() -> Vec<(&'static str, SamplingParams)> {
         ("top-k 40", SamplingParams { top_k: Some(40), ..warm() }),
         ("top-p 0.95", SamplingParams { top_p: Some(0.95), ..warm() }),
         ("min-p 0.05", SamplingParams { min_p: Some(0.05), ..warm() }),
+        ("top-n-sigma 1", SamplingParams { top_n_sigma: Some(1.0), ..warm() }),
+        ("typical 0.9", SamplingParams { typical_p: Some(0.9), ..warm() }),
+        ("top-k 40, XTC", SamplingParams { top_k: Some(40), xtc_probability: Some(0.5), ..warm() }),
+        ("dynamic temperature", SamplingParams { dynatemp_range: Some(0.5), ..warm() }),
+        ("DRY", SamplingParams { dry_multiplier: Some(0.8), ..warm() }),
+        ("mirostat 1", SamplingParams { mirostat: Some(1), ..warm() }),
+        ("mirostat 2", SamplingParams { mirostat: Some(2), ..warm() }),
         (
             "penalties, top-k 40, top-p 0.95, min-p 0.05",
             SamplingParams {
@@ -62,14 +69,14 @@ fn chains() -> Vec<(&'static str, SamplingParams)> {
 fn measure(logits: &[f32], params: &SamplingParams) -> Result<(f64, f64), Box<dyn Error>> {
     let effective = params.effective(1);
     let mut sampler = Sampler::new(logits.len());
-    let mut rng = Rng::new(1);
+    let mut state = SamplerState::new(&effective);
     let history: Vec<u32> = (0..64).map(|n| n * 37).collect();
     let mut row = logits.to_vec();
     let mut times = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {
         row.copy_from_slice(logits);
         let began = Instant::now();
-        std::hint::black_box(sampler.sample(&mut row, &history, &effective, &mut rng)?);
+        std::hint::black_box(sampler.sample(&mut row, &history, &effective, &mut state)?);
         times.push(began.elapsed().as_secs_f64() * 1e6);
     }
     times.sort_by(f64::total_cmp);

@@ -185,6 +185,7 @@ impl Config {
                 Some(Value::Count(seed)) => Some(*seed),
                 _ => None,
             },
+            ..SamplingParams::default()
         }
     }
 

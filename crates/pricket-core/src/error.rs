@@ -1,10 +1,8 @@
-//! One error shape from a kernel to an HTTP body.
+//! What can be wrong with the words themselves.
 
-use std::fmt;
+mod report;
 
-use serde::{Deserialize, Serialize};
-
-use crate::CorrelationId;
+pub use report::{ErrorKind, ErrorReport};
 
 /// What can be wrong with the words themselves.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -19,6 +17,38 @@ pub enum CoreError {
         value: f32,
         /// The values that it takes.
         want: &'static str,
+    },
+    /// A list of a sampling knob with too many entries.
+    #[error("{name} has {count} entries, but takes at most {max}")]
+    SamplingListTooLong {
+        /// The knob.
+        name: &'static str,
+        /// How many it has.
+        count: usize,
+        /// How many it takes.
+        max: usize,
+    },
+    /// An entry of a sampling knob's list that is empty or too long.
+    #[error("an entry of {name} has a length of {length}, but it must be between 1 and {max}")]
+    SamplingEntryLength {
+        /// The knob.
+        name: &'static str,
+        /// The entry's length, in tokens or bytes.
+        length: usize,
+        /// The largest length.
+        max: usize,
+    },
+    /// A text that names no sampler.
+    #[error("no sampler is called `{text}`; there are {}", samplers())]
+    SamplerUnknown {
+        /// The text, cut where it is long.
+        text: String,
+    },
+    /// A sampler that stands twice in the chain.
+    #[error("`{name}` stands twice in the chain of samplers; name it once")]
+    SamplerRepeated {
+        /// The sampler.
+        name: &'static str,
     },
     /// A text that is no correlation id.
     #[error("a correlation id is a UUID, but `{text}` is none")]
@@ -125,6 +155,10 @@ impl CoreError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::SamplingOutOfRange { .. }
+            | Self::SamplingListTooLong { .. }
+            | Self::SamplingEntryLength { .. }
+            | Self::SamplerUnknown { .. }
+            | Self::SamplerRepeated { .. }
             | Self::CorrelationIdMalformed { .. }
             | Self::AmountMalformed { .. }
             | Self::DateMalformed { .. }
@@ -142,7 +176,11 @@ impl CoreError {
     /// A stable name for programs.
     pub fn code(&self) -> &str {
         match self {
-            Self::SamplingOutOfRange { .. } => "sampling_invalid",
+            Self::SamplingOutOfRange { .. }
+            | Self::SamplingListTooLong { .. }
+            | Self::SamplingEntryLength { .. }
+            | Self::SamplerUnknown { .. }
+            | Self::SamplerRepeated { .. } => "sampling_invalid",
             Self::CorrelationIdMalformed { .. } => "correlation_id_malformed",
             Self::AmountMalformed { .. } => "amount_malformed",
             Self::DateMalformed { .. } => "date_malformed",
@@ -173,6 +211,10 @@ fn capabilities() -> String {
     crate::Capability::ALL.map(crate::Capability::as_str).join(", ")
 }
 
+fn samplers() -> String {
+    crate::SamplerKind::ALL.map(crate::SamplerKind::as_str).join(", ")
+}
+
 fn suggested(names: &[String]) -> String {
     if names.is_empty() {
         return String::new();
@@ -180,98 +222,3 @@ fn suggested(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     format!("; did you mean {}?", names.join(" or "))
 }
-
-/// The kinds of failure that a caller may want to tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request itself is wrong.
-    InvalidRequest,
-    /// The thing asked for does not exist.
-    NotFound,
-    /// It exists, and this build or machine cannot do it.
-    Unsupported,
-    /// A file or message from outside is damaged.
-    Malformed,
-    /// It does not fit: context, memory, disk.
-    TooLarge,
-    /// Too much is asked at once; later it may work.
-    Busy,
-    /// It took too long.
-    Timeout,
-    /// Somebody cancelled it.
-    Cancelled,
-    /// The network failed.
-    Network,
-    /// The file system failed.
-    Io,
-    /// A defect of ours.
-    Internal,
-}
-
-impl ErrorKind {
-    /// Whether the same call may succeed later.
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Busy | Self::Timeout | Self::Network)
-    }
-}
-
-/// One failure, told the same way everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ErrorReport {
-    /// The kind of failure.
-    pub kind: ErrorKind,
-    /// A stable name for programs, such as `context_exceeded`.
-    pub code: String,
-    /// A sentence for people, with the remedy where there is one.
-    pub message: String,
-    /// Whether the same call may succeed later.
-    pub retryable: bool,
-    /// The id of the request that failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub correlation_id: Option<CorrelationId>,
-    /// What led to it, nearest cause first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub causes: Vec<String>,
-}
-
-impl ErrorReport {
-    /// A report without causes.
-    pub fn new(kind: ErrorKind, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            code: code.into(),
-            message: message.into(),
-            retryable: kind.is_retryable(),
-            correlation_id: None,
-            causes: Vec::new(),
-        }
-    }
-
-    /// A report of an error value: its text, and the texts of its sources as causes.
-    pub fn of(kind: ErrorKind, code: impl Into<String>, error: &dyn std::error::Error) -> Self {
-        let mut report = Self::new(kind, code, error.to_string());
-        let mut source = error.source();
-        while let Some(cause) = source {
-            report.causes.push(cause.to_string());
-            source = cause.source();
-        }
-        report
-    }
-
-    /// Names the request that failed.
-    #[must_use]
-    pub fn correlated(mut self, id: CorrelationId) -> Self {
-        self.correlation_id = Some(id);
-        self
-    }
-}
-
-impl fmt::Display for ErrorReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for ErrorReport {}

@@ -65,7 +65,7 @@ pub use provider::CompletionProvider;
 pub use registry::{ProviderRegistry, ProviderTable, RegisteredProvider, Registration};
 pub use request::{CompletionRequest, Prompt};
 pub use rerank::{RerankChunk, RerankRequest, RerankScore, Reranker, RerankerInfo};
-pub use sampling::{EffectiveSampling, SamplingParams};
+pub use sampling::{EffectiveSampling, LogitBias, SamplerKind, SamplerOrder, SamplingParams};
 pub use suggestion::{nearest_name, nearest_names};
 pub use usage::{Completion, Timings, Usage};
 

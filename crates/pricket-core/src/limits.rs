@@ -16,3 +16,15 @@ pub(crate) const SUGGESTION_SHARE: usize = 3;
 
 /// Suggestions for a mistyped name; more is a list and no hint.
 pub(crate) const SUGGESTIONS_MAX: usize = 3;
+
+/// Texts that break DRY's sequences: each is searched for in every token of a vocabulary.
+pub(crate) const DRY_BREAKERS_MAX: usize = 64;
+
+/// Bytes of such a text; the usual ones have one.
+pub(crate) const DRY_BREAKER_BYTES_MAX: usize = 128;
+
+/// Banned token sequences: each is compared with the end of the text before every token.
+pub(crate) const BAD_WORDS_MAX: usize = 1_024;
+
+/// Tokens of one of them, a long sentence.
+pub(crate) const BAD_WORD_TOKENS_MAX: usize = 64;

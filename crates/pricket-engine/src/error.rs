@@ -149,6 +149,12 @@ pub enum EngineError {
         /// Its logit.
         value: f32,
     },
+    /// A request that forbids every token there is.
+    #[error(
+        "every token that could come is banned; the request's logit_bias, bad_words and \
+         min_tokens leave none"
+    )]
+    TokensAllBanned,
     /// A step sent more than its stream has room for: a defect of ours.
     #[error("a step sent more than {chunks_max} chunks, and the stream is full")]
     StreamOverrun {
@@ -176,6 +182,7 @@ impl EngineError {
             Self::Sampling(_)
             | Self::OptionOutOfRange { .. }
             | Self::PromptEmpty
+            | Self::TokensAllBanned
             | Self::TokenOutOfVocabulary { .. }
             | Self::EmbeddingPromptUnknown { .. }
             | Self::MaxTokensZero
@@ -218,6 +225,7 @@ impl EngineError {
             Self::Busy { .. } => "busy",
             Self::Stopped => "engine_stopped",
             Self::LogitsNotFinite { .. } => "logits_not_finite",
+            Self::TokensAllBanned => "tokens_all_banned",
             Self::StreamOverrun { .. } => "stream_overrun",
             Self::Panicked { .. } => "request_panicked",
         }

@@ -47,6 +47,6 @@ pub use error::EngineError;
 pub use options::EngineOptions;
 pub use prefix::PrefixTree;
 pub use prompt::{TemplateOrigin, TextPipeline};
-pub use sampler::{Rng, Sampler};
+pub use sampler::{Breakers, Rng, Sampler, SamplerState};
 pub use schedule::{Demand, Share, schedule};
 pub use stats::EngineStats;

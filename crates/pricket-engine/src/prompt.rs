@@ -8,6 +8,7 @@ use pricket_tokenizer::{
 use serde_json::{Map, Value, json};
 
 use crate::EngineError;
+use crate::sampler::Breakers;
 
 /// The marks of `ChatML`, the first and the last of a message.
 const CHATML_MARKS: [&str; 2] = ["<|im_start|>", "<|im_end|>"];
@@ -150,6 +151,24 @@ impl TextPipeline {
         ids.sort_unstable();
         ids.dedup();
         ids
+    }
+
+    /// What breaks DRY's sequences: every token in whose text one of these stands, and the tokens
+    /// that a text of several is encoded to, where they follow each other.
+    ///
+    /// # Errors
+    /// A text cannot be encoded.
+    pub fn breakers(&self, texts: &[String]) -> Result<Breakers, EngineError> {
+        let holds = |token: &[u8], text: &[u8]| token.windows(text.len()).any(|part| part == text);
+        let texts = || texts.iter().filter(|text| !text.is_empty());
+        let is_single = |&id: &u32| {
+            let token = self.tokenizer.token_bytes(id).unwrap_or_default();
+            texts().any(|text| holds(token, text.as_bytes()))
+        };
+        let singles = (0..self.tokenizer.vocab_size() as u32).filter(is_single).collect();
+        let sequences: Result<Vec<Vec<u32>>, _> =
+            texts().map(|text| self.tokenizer.encode(text, Special::Parse)).collect();
+        Ok(Breakers::new(singles, sequences?))
     }
 
     /// A conversation as the model was trained to see it, up to where its answer begins. To a model

@@ -9,7 +9,7 @@ use tracing::Span;
 use crate::EngineError;
 use crate::clock::Clock;
 use crate::emit::Emitter;
-use crate::sampler::{Rng, Sampler};
+use crate::sampler::{Sampler, SamplerState};
 use crate::schedule::Demand;
 use crate::stop::{Finish, StopRules};
 
@@ -19,7 +19,7 @@ pub(crate) struct Sequence {
     pub(crate) tokens: Vec<u32>,
     pub(crate) prompt_len: usize,
     pub(crate) sampling: EffectiveSampling,
-    pub(crate) rng: Rng,
+    pub(crate) sampler_state: SamplerState,
     /// How many alternatives are reported beside each token.
     pub(crate) logprobs: Option<usize>,
     pub(crate) stop: StopRules,
@@ -122,11 +122,13 @@ impl Sequence {
         // Sample.
         let (id, logprob) = {
             let _phase = tracing::trace_span!("sample").entered();
-            let (tokens, sampling, rng) = (&self.tokens, &self.sampling, &mut self.rng);
+            let (tokens, sampling) = (&self.tokens, &self.sampling);
+            let state = &mut self.sampler_state;
             match self.logprobs {
-                None => (sampler.sample(logits, tokens, sampling, rng)?, None),
+                None => (sampler.sample(logits, tokens, sampling, state)?, None),
                 Some(top) => {
-                    let found = sampler.sample_with_logprobs(logits, tokens, sampling, rng, top)?;
+                    let found =
+                        sampler.sample_with_logprobs(logits, tokens, sampling, state, top)?;
                     (found.id, Some(found))
                 }
             }

@@ -12,8 +12,11 @@
 mod kit;
 
 use std::alloc::System;
+use std::sync::Arc;
 
-use pricket_core::{CompletionProvider, CompletionRequest, SamplingParams};
+use pricket_core::{
+    CompletionProvider, CompletionRequest, LogitBias, SamplerKind, SamplerOrder, SamplingParams,
+};
 use pricket_engine::EngineOptions;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -35,10 +38,26 @@ fn no_allocation_per_token() {
         frequency_penalty: Some(0.1),
         presence_penalty: Some(0.1),
         penalty_last_n: Some(0),
+        dynatemp_range: Some(0.3),
+        typical_p: Some(0.98),
+        top_n_sigma: Some(3.0),
+        xtc_probability: Some(0.1),
+        xtc_threshold: Some(0.2),
+        dry_multiplier: Some(0.1),
+        logit_bias: Some(LogitBias::new([(5, 0.5)]).unwrap()),
+        bad_words: Some(Arc::new([vec![6, 7]])),
+        min_tokens: Some(3_000),
         seed: Some(1),
+        ..Default::default()
     };
     let unfiltered = SamplingParams { seed: Some(1), ..Default::default() };
-    for sampling in [SamplingParams::greedy(), unfiltered, all] {
+    let mirostat = |version| SamplingParams { mirostat: Some(version), ..unfiltered.clone() };
+    let mut reversed = SamplerKind::ALL;
+    reversed.reverse();
+    let reversed =
+        SamplingParams { samplers: Some(SamplerOrder::new(&reversed).unwrap()), ..all.clone() };
+    let (one, two) = (mirostat(1), mirostat(2));
+    for sampling in [SamplingParams::greedy(), unfiltered, all, reversed, one, two] {
         let (engine, _) = kit::engine(&EngineOptions::default(), kit::dreaming());
         // A stop text that begins often and never comes.
         let request = CompletionRequest::raw("once upon a time")

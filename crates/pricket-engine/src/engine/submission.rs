@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::emit::Emitter;
 use crate::event::Event;
 use crate::outlet::Outlet;
-use crate::sampler::Rng;
+use crate::sampler::SamplerState;
 use crate::sequence::Sequence;
 use crate::stop::StopRules;
 use crate::{EngineError, limits};
@@ -21,6 +21,7 @@ use crate::{EngineError, limits};
 struct Accepted {
     tokens: Vec<u32>,
     sampling: EffectiveSampling,
+    sampler_state: SamplerState,
     stop_texts: Vec<String>,
     matcher: StopMatcher,
 }
@@ -67,12 +68,35 @@ impl Engine {
             let max = limits::STOP_TEXT_BYTES_MAX;
             return Err(EngineError::StopTextLength { bytes: text.len(), max });
         }
+        let sampling = self.sampling.overlaid(&request.sampling).effective(fresh_seed());
+        self.check_ids(&sampling)?;
         Ok(Accepted {
             tokens: self.encode(request)?,
-            sampling: self.sampling.overlaid(&request.sampling).effective(fresh_seed()),
+            sampler_state: self.sampler_state(&sampling)?,
+            sampling,
             matcher: StopMatcher::new(stop_texts.clone())?,
             stop_texts,
         })
+    }
+
+    /// Refuses to ban or favour tokens that the model does not have.
+    fn check_ids(&self, sampling: &EffectiveSampling) -> Result<(), EngineError> {
+        let vocab_size = self.spec.vocab_size;
+        let biased = sampling.logit_bias.as_slice().iter().map(|&(id, _)| id);
+        let mut ids = biased.chain(sampling.bad_words.iter().flatten().copied());
+        match ids.find(|&id| id as usize >= vocab_size) {
+            Some(id) => Err(EngineError::TokenOutOfVocabulary { id, vocab_size }),
+            None => Ok(()),
+        }
+    }
+
+    /// What sampling remembers. The vocabulary is searched for breakers only where DRY is on.
+    fn sampler_state(&self, sampling: &EffectiveSampling) -> Result<SamplerState, EngineError> {
+        let state = SamplerState::new(sampling);
+        if sampling.dry_multiplier == 0.0 {
+            return Ok(state);
+        }
+        Ok(state.with_breakers(self.text.breakers(&sampling.dry_sequence_breakers)?))
     }
 
     /// The prompt's ids: at least one, all in the vocabulary, with room for an answer behind them.
@@ -100,7 +124,7 @@ impl Engine {
         clock: Clock,
         outlet: Outlet,
     ) -> Sequence {
-        let Accepted { mut tokens, sampling, stop_texts, matcher } = accepted;
+        let Accepted { mut tokens, sampling, sampler_state, stop_texts, matcher } = accepted;
         let prompt_len = tokens.len();
         let stop = StopRules {
             end_ids: if request.ignore_eos { Arc::new([]) } else { Arc::clone(&self.end_ids) },
@@ -113,7 +137,7 @@ impl Engine {
         Sequence {
             tokens,
             prompt_len,
-            rng: Rng::new(sampling.seed),
+            sampler_state: sampler_state.with_answer(prompt_len, Arc::clone(&stop.end_ids)),
             sampling,
             logprobs: request.logprobs,
             stop,

@@ -5,32 +5,31 @@ use pricket_simd::{Kernels, WEIGHT_BLOCK};
 use super::Rng;
 use super::cut::{Bins, Cut, Item};
 use super::peaks::Peaks;
+use super::scores::{Scores, finite};
 
 /// Lanes that the compiler makes vectors of.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Logits that are compared before the first of them is moved: as many as a `u64` has bits.
 const BLOCK: usize = 64;
-
-/// One token in so many stands for all where an edge is guessed.
-const SAMPLE_STRIDE: usize = 16;
-
-/// The fewest tokens from which a guess is worth its time.
-const SAMPLE_LEN_MIN: usize = 512;
 
 /// The tokens that are left, by rising id, in parallel lists.
 #[derive(Debug)]
 pub(super) struct Candidates {
     /// Any level: all give the same bits.
     kernels: &'static Kernels,
-    ids: Vec<u32>,
-    logits: Vec<f32>,
+    pub(super) ids: Vec<u32>,
+    pub(super) logits: Vec<f32>,
+    /// The largest of the logits.
+    pub(super) max: f32,
+    /// What the logits are multiplied with: one by the temperature, once that was seen.
+    pub(super) scale: f32,
     /// Not normalised.
-    weights: Vec<f32>,
+    pub(super) weights: Vec<f32>,
     /// The sums of the weights, [`WEIGHT_BLOCK`] at a time.
     sums: Vec<f64>,
     /// The sum of all weights.
-    total: f64,
+    pub(super) total: f64,
 }
 
 impl Candidates {
@@ -40,13 +39,16 @@ impl Candidates {
             kernels: Kernels::detect().unwrap_or_else(|_| Kernels::scalar()),
             ids: Vec::with_capacity(vocab_size),
             logits: Vec::with_capacity(vocab_size),
+            max: f32::NEG_INFINITY,
+            scale: 1.0,
             weights: Vec::with_capacity(vocab_size),
             sums: Vec::with_capacity(vocab_size.div_ceil(WEIGHT_BLOCK)),
             total: 0.0,
         }
     }
 
-    /// Takes the `top_k` likeliest tokens of a row that was scanned, exactly as many; all for 0.
+    /// Takes the `top_k` likeliest tokens of a row that was scanned and whose largest logit is
+    /// `max`, exactly as many; all for 0.
     pub(super) fn fill(
         &mut self,
         row: &[f32],
@@ -57,6 +59,7 @@ impl Candidates {
     ) {
         self.ids.clear();
         self.logits.clear();
+        (self.max, self.scale) = (max, 1.0);
         let all = top_k == 0 || top_k >= row.len();
         let floor = if all { f32::NEG_INFINITY } else { peaks.floor(top_k) };
         if floor == f32::NEG_INFINITY {
@@ -70,107 +73,91 @@ impl Candidates {
                 }
             }
         }
-        if all {
-            return;
+        if !all {
+            self.keep_top_k(top_k, bins);
         }
+    }
+
+    /// Keeps the `k` likeliest tokens, exactly as many where there are as many.
+    pub(super) fn keep_top_k(&mut self, k: usize, bins: &mut Bins) {
+        if let Some(cut) = self.cut_of_top_k(k, bins) {
+            self.retain(|id, logit| cut.keeps(id, logit));
+        }
+    }
+
+    /// The last of the `k` likeliest tokens; `None` where there are fewer.
+    pub(super) fn cut_of_top_k(&self, k: usize, bins: &mut Bins) -> Option<Cut> {
         let lists = self.ids.iter().zip(&self.logits);
         let counted = lists.map(|(&id, &logit)| Item { id, logit, mass: 1.0 });
-        if let Some(cut) = bins.cut(counted, max, top_k as f64) {
-            self.retain(|id, logit| cut.keeps(id, logit));
-        }
+        bins.cut(counted, self.max, k as f64)
     }
 
-    /// Keeps the smallest prefix whose probabilities, at temperature 1 and among what is left,
-    /// reach `p` (Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020); one token
-    /// at least.
-    pub(super) fn keep_top_p(&mut self, p: f32, max: f32, bins: &mut Bins) {
-        if p >= 1.0 {
-            return;
-        }
-        self.weigh(1.0, max);
-        let p = f64::from(p);
-        let target = p * self.total;
-        self.drop_below(self.floor_of_top_p(p, max, bins));
-        self.weigh(1.0, max);
-        let lists = self.ids.iter().zip(&self.logits).zip(&self.weights);
-        let items = lists.map(|((&id, &logit), &mass)| Item { id, logit, mass });
-        if let Some(cut) = bins.cut(items, max, target) {
-            self.retain(|id, logit| cut.keeps(id, logit));
-        }
+    /// Keeps the tokens at least `p` times as likely as the likeliest, for a `p` above 0.
+    pub(super) fn keep_min_p(&mut self, p: f32) {
+        self.drop_below_exact(f64::from(self.max) + f64::from(p).ln() / f64::from(self.scale));
     }
 
-    /// A logit that the last token of the prefix of [`keep_top_p`](Self::keep_top_p) is not below;
-    /// the closer, the fewer tokens are looked at one by one. Wants the weights at temperature 1.
-    fn floor_of_top_p(&self, p: f64, max: f32, bins: &mut Bins) -> f32 {
-        // All tokens lighter than this together weigh less than half of what p leaves out, so the
-        // prefix ends before them.
-        let lightest = (1.0 - p) * 0.5 * self.total / self.ids.len() as f64;
-        let sure = max + lightest.ln() as f32;
-        if self.ids.len() < SAMPLE_STRIDE * SAMPLE_LEN_MIN {
-            return sure;
-        }
-        // Where a sample of the tokens has its edge, with a margin of half of what p leaves out.
-        // Strides before the zips: a zip strides by walking.
-        let ids = self.ids.iter().step_by(SAMPLE_STRIDE);
-        let logits = self.logits.iter().step_by(SAMPLE_STRIDE);
-        let weights = self.weights.iter().step_by(SAMPLE_STRIDE);
-        let lists = ids.zip(logits).zip(weights);
-        let sample = lists.map(|((&id, &logit), &mass)| Item { id, logit, mass });
-        let sampled: f64 = sample.clone().map(|item| f64::from(item.mass)).sum();
-        let guess = bins.cut(sample, max, (p + 1.0) * 0.5 * sampled).map(Cut::logit);
-        // A guess: it holds only where the tokens from there on do weigh enough, by more than the
-        // rounding of their sum.
-        let enough = p * self.total * (1.0 + 1e-4);
-        match guess {
-            Some(guess) if guess > sure && self.weight_from(guess) >= enough => guess,
-            _ => sure,
-        }
-    }
-
-    /// The weight of the tokens whose logits are `lowest` or more.
-    fn weight_from(&self, lowest: f32) -> f64 {
-        let blocks = self.logits.chunks(WEIGHT_BLOCK).zip(self.weights.chunks(WEIGHT_BLOCK));
-        let sum = |(logits, weights): (&[f32], &[f32])| {
-            let mut lanes = [0.0f32; LANES];
-            let (logits, rest) = logits.as_chunks::<LANES>();
-            let (weights, rest_weights) = weights.as_chunks::<LANES>();
-            for (logits, weights) in logits.iter().zip(weights) {
-                for lane in 0..LANES {
-                    // All bits or none, and no branch: what makes a vector of it.
-                    let mask = u32::from(logits[lane] >= lowest).wrapping_neg();
-                    lanes[lane] += f32::from_bits(weights[lane].to_bits() & mask);
-                }
-            }
-            let rest = rest.iter().zip(rest_weights).filter(|&(&logit, _)| logit >= lowest);
-            let rest: f32 = rest.map(|(_, weight)| weight).sum();
-            f64::from(lanes.iter().sum::<f32>() + rest)
-        };
-        blocks.map(sum).sum()
-    }
-
-    /// Keeps the tokens at least `p` times as likely as the likeliest.
-    pub(super) fn keep_min_p(&mut self, p: f32, max: f32) {
-        if p <= 0.0 {
-            return;
-        }
-        let lowest = f64::from(max) + f64::from(p).ln();
+    /// Drops the tokens whose logits are below `lowest`.
+    pub(super) fn drop_below_exact(&mut self, lowest: f64) {
         // The smallest single that is not below it.
         let nearest = lowest as f32;
         let above = f64::from(nearest) < lowest;
         self.drop_below(if above { nearest.next_up() } else { nearest });
     }
 
-    /// Gives every token that is left its weight at a temperature above 0.
-    pub(super) fn weigh(&mut self, temperature: f32, max: f32) {
-        let Self { kernels, logits, weights, sums, .. } = self;
-        kernels.weigh(logits, max, 1.0 / temperature, weights, sums);
+    /// Keeps the likeliest token alone.
+    pub(super) fn keep_best(&mut self) {
+        let best = self.best();
+        self.retain(|id, _| Some(id) == best);
+    }
+
+    /// The likeliest token, the first of several.
+    #[allow(clippy::float_cmp, reason = "the largest value is looked for, and it is among them")]
+    pub(super) fn best(&self) -> Option<u32> {
+        let place = self.logits.iter().position(|&logit| logit == self.max)?;
+        self.ids.get(place).copied()
+    }
+
+    /// Divides what follows by a temperature above 0.
+    pub(super) fn heat(&mut self, temperature: f32) {
+        // Dividing by the smallest of singles overflows; the largest scale leaves the likeliest.
+        self.scale = (self.scale * (1.0 / temperature)).min(f32::MAX);
+    }
+
+    /// Changes logits by their tokens, as they are at the temperature so far.
+    pub(super) fn rescore(&mut self, change: impl FnOnce(Scores<'_>)) {
+        #[allow(clippy::float_cmp, reason = "exactly 1 is what changes nothing")]
+        if self.scale != 1.0 {
+            for logit in self.logits.iter_mut().filter(|logit| logit.is_finite()) {
+                *logit = finite(f64::from(*logit) * f64::from(self.scale));
+            }
+            self.scale = 1.0;
+        }
+        change(Scores::of_some(&self.ids, &mut self.logits));
+        self.find_max();
+    }
+
+    /// Looks for the largest logit, once the likeliest token may have gone.
+    pub(super) fn find_max(&mut self) {
+        self.max = self.logits.iter().fold(f32::NEG_INFINITY, |max, &x| max.max(x));
+    }
+
+    /// Gives every token that is left its weight at the temperature so far.
+    pub(super) fn weigh(&mut self) {
+        let Self { kernels, logits, max, scale, weights, sums, .. } = self;
+        kernels.weigh(logits, *max, *scale, weights, sums);
         self.total = self.sums.iter().sum();
     }
 
+    /// The natural log of a token's weight, without the rounding of singles.
+    pub(super) fn log_weight(&self, logit: f32) -> f64 {
+        (f64::from(logit) - f64::from(self.max)) * f64::from(self.scale)
+    }
+
     /// The natural log of the sum of e^logit over what is left.
-    pub(super) fn log_sum(&mut self, max: f32) -> f64 {
-        self.weigh(1.0, max);
-        f64::from(max) + self.total.ln()
+    pub(super) fn log_sum(&mut self) -> f64 {
+        self.weigh();
+        f64::from(self.max) + self.total.ln()
     }
 
     /// Draws a token by its weight; one number of the generator for every draw. `None` where every
@@ -201,8 +188,20 @@ impl Candidates {
         last
     }
 
+    /// The tokens that weigh anything and their probabilities, likeliest first. Wants the weights.
+    pub(super) fn probabilities(&self) -> Vec<(u32, f32)> {
+        let lists = self.ids.iter().zip(&self.logits).zip(&self.weights);
+        let mut ranked: Vec<(u32, f32, f32)> = lists
+            .filter(|&(_, &weight)| weight > 0.0)
+            .map(|((&id, &logit), &weight)| (id, logit, weight))
+            .collect();
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let share = |weight: f32| (f64::from(weight) / self.total) as f32;
+        ranked.into_iter().map(|(id, _, weight)| (id, share(weight))).collect()
+    }
+
     /// Drops the tokens that `keep` refuses; the order stays.
-    fn retain(&mut self, keep: impl Fn(u32, f32) -> bool) {
+    pub(super) fn retain(&mut self, keep: impl Fn(u32, f32) -> bool) {
         let count = self.ids.len().min(self.logits.len());
         // Of one length, so that one check of `kept` does for both.
         let (ids, logits) = (&mut self.ids[..count], &mut self.logits[..count]);
@@ -220,7 +219,7 @@ impl Candidates {
 
     /// Drops the tokens whose logits are below `lowest`: as [`retain`](Self::retain), and quick
     /// where little is left.
-    fn drop_below(&mut self, lowest: f32) {
+    pub(super) fn drop_below(&mut self, lowest: f32) {
         let count = self.ids.len().min(self.logits.len());
         let mut kept = 0;
         for start in (0..count).step_by(BLOCK) {

@@ -21,5 +21,6 @@ mod determinism;
 mod embedding;
 mod schedule;
 mod sampler;
+mod samplers;
 mod penalties;
 mod rng;

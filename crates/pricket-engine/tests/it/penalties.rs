@@ -1,7 +1,7 @@
 //! Penalties against their formula in f64.
 
 use pricket_core::SamplingParams;
-use pricket_engine::{Rng, Sampler};
+use pricket_engine::{Sampler, SamplerState};
 use proptest::prelude::*;
 
 proptest! {
@@ -23,7 +23,9 @@ proptest! {
         };
         let mut row = logits.clone();
         let mut sampler = Sampler::new(logits.len());
-        let picked = sampler.sample(&mut row, &history, &params.effective(0), &mut Rng::new(0));
+        let params = params.effective(0);
+        let mut state = SamplerState::new(&params);
+        let picked = sampler.sample(&mut row, &history, &params, &mut state);
         let from = if last_n == 0 { 0 } else { history.len().saturating_sub(last_n) };
         for (id, (&before, &after)) in logits.iter().zip(&row).enumerate() {
             let count = history[from..].iter().filter(|&&h| h as usize == id).count() as f64;
@@ -53,7 +55,8 @@ fn what_cannot_come_still_cannot_and_extremes_stay_finite() {
     let mut row = [1e20, -1e20, f32::NEG_INFINITY, 0.0];
     let history = [0, 0, 1, 2, 2, 3, u32::MAX];
     let mut sampler = Sampler::new(row.len());
-    let picked = sampler.sample(&mut row, &history, &params, &mut Rng::new(0)).unwrap();
+    let mut state = SamplerState::new(&params);
+    let picked = sampler.sample(&mut row, &history, &params, &mut state).unwrap();
     assert_eq!(picked, 0);
     assert!(row[2] == f32::NEG_INFINITY && row[0].is_finite() && row[1].is_finite(), "{row:?}");
 }

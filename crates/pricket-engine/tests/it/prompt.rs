@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use pricket_core::{
     CompletionProvider, CompletionRequest, Message, Prompt, SamplingParams, ToolSpec,
 };
-use pricket_engine::{Engine, EngineOptions, TemplateOrigin, TextPipeline};
+use pricket_engine::{Breakers, Engine, EngineOptions, TemplateOrigin, TextPipeline};
 use pricket_models::{GenerationDefaults, TextAssets};
 use serde_json::{Map, json};
 
-use crate::kit::{END, choose, complete, engine, pipeline, tokenizer};
+use crate::kit::{END, LONG, choose, complete, engine, pipeline, tokenizer};
 
 /// An engine that ends every answer at once, and the prompts that it saw.
 fn recording(options: &EngineOptions) -> (Engine, Arc<Mutex<Vec<Vec<u32>>>>) {
@@ -154,4 +154,13 @@ fn chatml_stands_in_for_a_missing_template_where_the_vocabulary_has_its_marks() 
     assert_eq!(given.render(&messages, &[], &Map::new()).unwrap().text(), "a<|im_end|>b");
     let own = pipeline(GenerationDefaults::default());
     assert_eq!(own.template_origin(), Some(TemplateOrigin::Model));
+}
+
+#[test]
+fn tokens_that_hold_a_breaker_and_tokens_that_spell_one_break() {
+    let text = pipeline(GenerationDefaults::default());
+    let found = text.breakers(&["\n".into(), "more".into(), "zq".into()]).unwrap();
+    let spelled = ["more", "zq"].map(|text| text.bytes().map(u32::from).collect()).to_vec();
+    assert_eq!(found, Breakers::new(vec![10, LONG], spelled));
+    assert_eq!(text.breakers(&[]).unwrap(), Breakers::default());
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pricket_core::{EffectiveSampling, SamplingParams};
-use pricket_engine::{Rng, Sampler};
+use pricket_engine::{Rng, Sampler, SamplerState};
 use proptest::prelude::*;
 
 /// The exact distribution: the tokens that the filters leave, with their probabilities, by the
@@ -36,12 +36,12 @@ fn check_draws(logits: &[f32], params: &SamplingParams, seed: u64) {
     let effective = params.effective(seed);
     let expected = exact(logits, &effective);
     let mut sampler = Sampler::new(logits.len());
-    let mut rng = Rng::new(seed);
+    let mut state = SamplerState::new(&effective);
     let mut counts = vec![0u32; logits.len()];
     let mut row = logits.to_vec();
     for _ in 0..DRAWS {
         row.copy_from_slice(logits);
-        counts[sampler.sample(&mut row, &[], &effective, &mut rng).unwrap() as usize] += 1;
+        counts[sampler.sample(&mut row, &[], &effective, &mut state).unwrap() as usize] += 1;
     }
     let allowed: BTreeSet<u32> = expected.iter().map(|t| t.0).collect();
     for (id, &count) in (0u32..).zip(&counts) {
@@ -128,12 +128,12 @@ fn a_guessed_edge_changes_nothing() {
         let expected: BTreeSet<u32> = exact(&logits, &params).iter().map(|t| t.0).collect();
         assert!((50..1_000).contains(&expected.len()), "{shape}: {}", expected.len());
         let mut sampler = Sampler::new(VOCAB_SIZE);
-        let mut rng = Rng::new(4);
+        let mut state = SamplerState::new(&params);
         let mut row = logits.clone();
         let drawn: BTreeSet<u32> = (0..expected.len() * 25)
             .map(|_| {
                 row.copy_from_slice(&logits);
-                sampler.sample(&mut row, &[], &params, &mut rng).unwrap()
+                sampler.sample(&mut row, &[], &params, &mut state).unwrap()
             })
             .collect();
         // The order of a sum may decide about the one token at the edge.
@@ -162,12 +162,12 @@ proptest! {
         .effective(seed);
         let expected: BTreeSet<u32> = exact(&logits, &params).iter().map(|t| t.0).collect();
         let mut sampler = Sampler::new(logits.len());
-        let mut rng = Rng::new(seed);
+        let mut state = SamplerState::new(&params);
         let mut drawn = BTreeSet::new();
         // The rarest of 100 nearly equal tokens stays undrawn with probability under 1e-8.
         for _ in 0..3_000 {
             let mut row = logits.clone();
-            drawn.insert(sampler.sample(&mut row, &[], &params, &mut rng).unwrap());
+            drawn.insert(sampler.sample(&mut row, &[], &params, &mut state).unwrap());
         }
         // At the edge of top-p a sum in f64 decides; only there may the sets differ, by one token.
         let differing = drawn.symmetric_difference(&expected).count();
@@ -197,7 +197,8 @@ proptest! {
         }
         .effective(1);
         let mut sampler = Sampler::new(row.len());
-        let picked = sampler.sample(&mut row.clone(), &[], &params, &mut Rng::new(1));
+        let mut state = SamplerState::new(&params);
+        let picked = sampler.sample(&mut row.clone(), &[], &params, &mut state);
         let bad = row.iter().any(|x| x.is_nan() || *x == f32::INFINITY);
         let possible = row.iter().any(|x| x.is_finite());
         prop_assert_eq!(picked.is_ok(), possible && !bad);
@@ -212,15 +213,15 @@ fn top_k_keeps_exactly_k_and_of_equals_the_lower_ids() {
     let params = SamplingParams { top_k: Some(3), ..Default::default() }.effective(0);
     let logits = [1.0, 2.0, 1.0, 1.0, 1.0, -0.0, 0.0];
     let mut sampler = Sampler::new(logits.len());
-    let mut rng = Rng::new(3);
+    let mut state = SamplerState::new(&params);
     let drawn: BTreeSet<u32> = (0..1_000)
-        .map(|_| sampler.sample(&mut logits.clone(), &[], &params, &mut rng).unwrap())
+        .map(|_| sampler.sample(&mut logits.clone(), &[], &params, &mut state).unwrap())
         .collect();
     assert_eq!(drawn, BTreeSet::from([0, 1, 2]));
     // Minus zero and zero are equal, so the lower id of the two stays.
     let zeros = [-0.0, 0.0, -1.0];
     let one = SamplingParams { top_k: Some(1), ..Default::default() }.effective(0);
-    assert_eq!(sampler.sample(&mut zeros.clone(), &[], &one, &mut rng).unwrap(), 0);
+    assert_eq!(sampler.sample(&mut zeros.clone(), &[], &one, &mut state).unwrap(), 0);
 }
 
 #[test]
@@ -232,7 +233,8 @@ fn greedy_takes_the_first_of_equals_in_any_place() {
             let mut row = vec![0.5; len];
             row[at] = 1.0;
             row[len - 1] = 1.0;
-            let picked = sampler.sample(&mut row, &[], &greedy, &mut Rng::new(0)).unwrap();
+            let mut state = SamplerState::new(&greedy);
+            let picked = sampler.sample(&mut row, &[], &greedy, &mut state).unwrap();
             assert_eq!(picked as usize, at);
         }
     }
@@ -253,8 +255,9 @@ fn logprobs_are_natural_logs_before_any_filter() {
     .effective(4);
     let history: Vec<u32> = (0..500).collect();
     let mut sampler = Sampler::new(logits.len());
+    let mut state = SamplerState::new(&params);
     let found = sampler
-        .sample_with_logprobs(&mut logits.clone(), &history, &params, &mut Rng::new(4), 10)
+        .sample_with_logprobs(&mut logits.clone(), &history, &params, &mut state, 10)
         .unwrap();
     assert!((f64::from(found.logprob) - exact[found.id as usize]).abs() < 1e-5);
     let mut ranked: Vec<usize> = (0..500).collect();
@@ -274,10 +277,10 @@ fn a_vocabulary_of_any_size_works() {
         let allowed: BTreeSet<u32> =
             exact(&logits, &params.effective(0)).iter().map(|t| t.0).collect();
         let mut sampler = Sampler::new(n);
-        let mut rng = Rng::new(6);
+        let mut state = SamplerState::new(&params.effective(0));
         for _ in 0..50 {
             let id =
-                sampler.sample(&mut logits.clone(), &[], &params.effective(0), &mut rng).unwrap();
+                sampler.sample(&mut logits.clone(), &[], &params.effective(0), &mut state).unwrap();
             assert!(allowed.contains(&id));
         }
     }
