@@ -19,6 +19,8 @@ mod flags;
 mod models;
 mod suggestion;
 
+mod sampling;
+
 mod command;
 mod example;
 mod show;
@@ -28,7 +30,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use pricket::core::{ByteSize, SamplingParams};
+use pricket::core::ByteSize;
 
 pub(crate) use self::command::command;
 pub(crate) use self::environment::Environment;
@@ -167,25 +169,6 @@ impl Config {
         match self.value(setting) {
             Some(Value::Number(number)) => Some(*number),
             _ => None,
-        }
-    }
-
-    /// The knobs of sampling; what is not set falls to the model's own.
-    pub(crate) fn sampling(&self) -> SamplingParams {
-        SamplingParams {
-            temperature: self.number(&table::TEMPERATURE),
-            top_k: self.count(&table::TOP_K),
-            top_p: self.number(&table::TOP_P),
-            min_p: self.number(&table::MIN_P),
-            repetition_penalty: self.number(&table::REPETITION_PENALTY),
-            frequency_penalty: self.number(&table::FREQUENCY_PENALTY),
-            presence_penalty: self.number(&table::PRESENCE_PENALTY),
-            penalty_last_n: self.count(&table::PENALTY_LAST_N),
-            seed: match self.value(&table::SEED) {
-                Some(Value::Count(seed)) => Some(*seed),
-                _ => None,
-            },
-            ..SamplingParams::default()
         }
     }
 

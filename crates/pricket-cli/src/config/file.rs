@@ -264,14 +264,17 @@ fn read_value(kind: Kind, value: &Spanned<DeValue<'_>>) -> Option<Value> {
             kind.parse(&decimal.to_string())
         }
         (Kind::Number(_), DeValue::Float(number)) => kind.parse(number.as_str()),
-        (Kind::Texts, DeValue::Array(items)) => {
+        (Kind::Texts | Kind::Each(_), DeValue::Array(items)) => {
             let texts = items.iter().map(|item| item.get_ref().as_str());
-            let texts = texts.map(|text| text.filter(|text| !text.is_empty()).map(str::to_owned));
+            let texts = texts.map(|text| text.filter(|text| kind.parse(text).is_some()));
+            let texts = texts.map(|text| text.map(str::to_owned));
             texts.collect::<Option<Vec<_>>>().map(Value::Texts)
         }
         (
             Kind::Text { .. }
             | Kind::Texts
+            | Kind::Each(_)
+            | Kind::Samplers
             | Kind::Path { .. }
             | Kind::Model
             | Kind::Filter

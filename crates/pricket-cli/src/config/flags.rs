@@ -97,13 +97,31 @@ impl Group for Answering {
 impl Group for Sampling {
     const SETTINGS: &'static [Setting] = &[
         table::TEMPERATURE,
+        table::DYNATEMP_RANGE,
+        table::DYNATEMP_EXPONENT,
         table::TOP_K,
         table::TOP_P,
         table::MIN_P,
+        table::TYPICAL_P,
+        table::TOP_N_SIGMA,
+        table::XTC_PROBABILITY,
+        table::XTC_THRESHOLD,
         table::REPETITION_PENALTY,
         table::FREQUENCY_PENALTY,
         table::PRESENCE_PENALTY,
         table::PENALTY_LAST_N,
+        table::DRY_MULTIPLIER,
+        table::DRY_BASE,
+        table::DRY_ALLOWED_LENGTH,
+        table::DRY_PENALTY_LAST_N,
+        table::DRY_SEQUENCE_BREAKERS,
+        table::MIROSTAT,
+        table::MIROSTAT_TAU,
+        table::MIROSTAT_ETA,
+        table::LOGIT_BIAS,
+        table::BAD_WORDS,
+        table::MIN_TOKENS,
+        table::SAMPLERS,
         table::SEED,
     ];
     const HEADING: Option<&'static str> = Some("Sampling");
@@ -157,7 +175,7 @@ fn arg(setting: &Setting, flag: Flag) -> Arg {
     let negative = matches!(setting.kind, Kind::Number(_));
     match setting.kind {
         Kind::Switch => arg.action(ArgAction::SetTrue),
-        Kind::Texts => arg.action(ArgAction::Append),
+        Kind::Texts | Kind::Each(_) => arg.action(ArgAction::Append),
         _ => arg.action(ArgAction::Set),
     }
     .allow_negative_numbers(negative)
@@ -195,7 +213,7 @@ fn entry(setting: &Setting, matches: &ArgMatches) -> Option<Entry> {
     let values = || matches.try_get_many::<Value>(setting.key).ok().flatten();
     let value = match setting.kind {
         Kind::Switch => Value::Switch(true),
-        Kind::Texts => {
+        Kind::Texts | Kind::Each(_) => {
             let texts = values()?.flat_map(|value| match value {
                 Value::Texts(texts) => texts.clone(),
                 other => vec![other.to_string()],

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use pricket::core::ByteSize;
+use pricket::core::{ByteSize, LogitBias, SamplerKind, SamplerOrder};
 
 use super::value::{Secret, Value};
 use crate::logging;
@@ -30,6 +30,10 @@ pub(crate) enum Kind {
     },
     /// Texts, none of them empty.
     Texts,
+    /// Texts of this form.
+    Each(Form),
+    /// A chain of samplers.
+    Samplers,
     /// A file or a folder.
     Path {
         /// Whether it may be empty, which then means none.
@@ -54,10 +58,42 @@ pub(crate) enum Bounds {
     NotNegative,
     /// More than 0.
     Positive,
+    /// 1 or more.
+    OneOrMore,
     /// More than 0 and at most 1.
     Share,
     /// From 0 to 1.
     Fraction,
+}
+
+/// What a text of a list says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Form {
+    /// A token's id and what is added to its logit.
+    Bias,
+    /// The ids of tokens.
+    Ids,
+}
+
+impl Form {
+    fn holds(self, text: &str) -> bool {
+        match self {
+            Self::Bias => bias(text).is_some(),
+            Self::Ids => ids(text).is_some(),
+        }
+    }
+}
+
+/// Reads a token's id and what is added to its logit.
+pub(crate) fn bias(text: &str) -> Option<(u32, f32)> {
+    let (id, bias) = text.split_once('=')?;
+    let (id, bias) = (id.trim().parse().ok()?, bias.trim().parse().ok()?);
+    LogitBias::new([(id, bias)]).is_ok().then_some((id, bias))
+}
+
+/// Reads the ids of tokens, with commas between them.
+pub(crate) fn ids(text: &str) -> Option<Vec<u32>> {
+    text.split(',').map(|id| id.trim().parse().ok()).collect()
 }
 
 impl Bounds {
@@ -67,6 +103,7 @@ impl Bounds {
                 Self::Any => true,
                 Self::NotNegative => number >= 0.0,
                 Self::Positive => number > 0.0,
+                Self::OneOrMore => number >= 1.0,
                 Self::Share => number > 0.0 && number <= 1.0,
                 Self::Fraction => (0.0..=1.0).contains(&number),
             }
@@ -88,6 +125,7 @@ impl Kind {
             Self::Number(Bounds::Any) => "a finite number".to_owned(),
             Self::Number(Bounds::NotNegative) => "a number of 0 or more".to_owned(),
             Self::Number(Bounds::Positive) => "a number more than 0".to_owned(),
+            Self::Number(Bounds::OneOrMore) => "a number of 1 or more".to_owned(),
             Self::Number(Bounds::Share) => "a number more than 0 and at most 1".to_owned(),
             Self::Number(Bounds::Fraction) => "a number from 0 to 1".to_owned(),
             Self::Size => "a size with its unit, such as 6GiB".to_owned(),
@@ -97,6 +135,12 @@ impl Kind {
             | Self::Texts
             | Self::Model
             | Self::Secret => "a nonempty text".to_owned(),
+            Self::Each(Form::Bias) => "a token's id and a number, such as 15043=-100".to_owned(),
+            Self::Each(Form::Ids) => "token ids with commas between them".to_owned(),
+            Self::Samplers => {
+                let names = SamplerKind::ALL.map(SamplerKind::as_str).join(", ");
+                format!("names of samplers with semicolons between them, each once: {names}")
+            }
             Self::Filter => "a log filter such as info or pricket_hub=debug".to_owned(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
         }
@@ -106,6 +150,7 @@ impl Kind {
     pub(crate) fn wanted_in_file(self) -> String {
         match self {
             Self::Texts => "a list of nonempty texts".to_owned(),
+            Self::Each(_) => format!("a list of texts, each {}", self.wanted()),
             other => other.wanted(),
         }
     }
@@ -132,6 +177,10 @@ impl Kind {
                 (empty || !text.is_empty()).then(|| Value::Path(PathBuf::from(text)))
             }
             Self::Texts => (!text.is_empty()).then(|| Value::Texts(vec![text.to_owned()])),
+            Self::Each(form) => form.holds(text).then(|| Value::Texts(vec![text.to_owned()])),
+            Self::Samplers => {
+                text.parse::<SamplerOrder>().is_ok().then(|| Value::Text(text.to_owned()))
+            }
             Self::Secret => (!text.is_empty()).then(|| Value::Secret(Secret::new(text))),
         }
     }

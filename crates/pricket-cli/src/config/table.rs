@@ -1,106 +1,19 @@
 //! The settings, as data: flags, variables, the file's keys, their checks and their documentation
 //! all come from here.
 
-use super::kind::{Bounds, Kind};
-use super::setting::{Setting, Shortcut, Unset};
+mod sampling;
+
+use super::kind::Kind;
+use super::setting::{Setting, Unset};
 use crate::limits::THREADS_MAX;
 
-/// See [`SamplingParams::temperature`](pricket::core::SamplingParams::temperature), and so on.
-pub(crate) const TEMPERATURE: Setting = Setting::new(
-    "sampling.temperature",
-    Kind::Number(Bounds::NotNegative),
-    "Divides the logits; 0 is greedy",
-)
-.example("0.7")
-.unset(Unset::Model)
-.variables(&["PRICKET_TEMPERATURE"])
-.flag("temperature", "T")
-.shortcut(Shortcut {
-    id: "sampling.temperature=0",
-    long: "greedy",
-    number: 0.0,
-    doc: "Always take the most likely token",
-});
-
-pub(crate) const TOP_K: Setting = Setting::new(
-    "sampling.top_k",
-    Kind::count_from(0),
-    "Keep the K most likely tokens; 0 keeps all",
-)
-.example("40")
-.unset(Unset::Model)
-.variables(&["PRICKET_TOP_K"])
-.flag("top-k", "K");
-
-pub(crate) const TOP_P: Setting = Setting::new(
-    "sampling.top_p",
-    Kind::Number(Bounds::Share),
-    "Keep the smallest set of tokens whose probabilities reach P",
-)
-.example("0.95")
-.unset(Unset::Model)
-.variables(&["PRICKET_TOP_P"])
-.flag("top-p", "P");
-
-pub(crate) const MIN_P: Setting = Setting::new(
-    "sampling.min_p",
-    Kind::Number(Bounds::Fraction),
-    "Drop tokens less likely than P times the most likely one",
-)
-.example("0.05")
-.unset(Unset::Model)
-.variables(&["PRICKET_MIN_P"])
-.flag("min-p", "P");
-
-pub(crate) const REPETITION_PENALTY: Setting = Setting::new(
-    "sampling.repetition_penalty",
-    Kind::Number(Bounds::Positive),
-    "Divides the logits of tokens already seen; 1 changes nothing",
-)
-.example("1.1")
-.unset(Unset::Model)
-.variables(&["PRICKET_REPETITION_PENALTY"])
-.flag("repetition-penalty", "X");
-
-pub(crate) const FREQUENCY_PENALTY: Setting = Setting::new(
-    "sampling.frequency_penalty",
-    Kind::Number(Bounds::Any),
-    "Subtracted from a token's logit for every time it was seen",
-)
-.example("0.0")
-.unset(Unset::Model)
-.variables(&["PRICKET_FREQUENCY_PENALTY"])
-.flag("frequency-penalty", "X");
-
-pub(crate) const PRESENCE_PENALTY: Setting = Setting::new(
-    "sampling.presence_penalty",
-    Kind::Number(Bounds::Any),
-    "Subtracted from a token's logit if it was seen at all",
-)
-.example("0.0")
-.unset(Unset::Model)
-.variables(&["PRICKET_PRESENCE_PENALTY"])
-.flag("presence-penalty", "X");
-
-pub(crate) const PENALTY_LAST_N: Setting = Setting::new(
-    "sampling.penalty_last_n",
-    Kind::count_from(0),
-    "How many of the latest tokens the penalties look at; 0 looks at all",
-)
-.example("64")
-.unset(Unset::Model)
-.variables(&["PRICKET_PENALTY_LAST_N"])
-.flag("penalty-last-n", "N");
-
-pub(crate) const SEED: Setting = Setting::new(
-    "sampling.seed",
-    Kind::count_from(0),
-    "Decides every random draw; the same seed gives the same answer",
-)
-.example("7")
-.unset(Unset::Words("drawn anew for each answer"))
-.variables(&["PRICKET_SEED"])
-.flag("seed", "N");
+pub(crate) use self::sampling::{
+    BAD_WORDS, DRY_ALLOWED_LENGTH, DRY_BASE, DRY_MULTIPLIER, DRY_PENALTY_LAST_N,
+    DRY_SEQUENCE_BREAKERS, DYNATEMP_EXPONENT, DYNATEMP_RANGE, FREQUENCY_PENALTY, LOGIT_BIAS, MIN_P,
+    MIN_TOKENS, MIROSTAT, MIROSTAT_ETA, MIROSTAT_TAU, PENALTY_LAST_N, PRESENCE_PENALTY,
+    REPETITION_PENALTY, SAMPLERS, SEED, TEMPERATURE, TOP_K, TOP_N_SIGMA, TOP_P, TYPICAL_P,
+    XTC_PROBABILITY, XTC_THRESHOLD,
+};
 
 pub(crate) const SYSTEM: Setting = Setting::new(
     "answer.system",
@@ -309,15 +222,33 @@ pub(crate) const LOG_FILTER: Setting =
         .variables(&["RUST_LOG"]);
 
 /// Every setting, in the order in which they are shown.
-pub(crate) static TABLE: [Setting; 33] = [
+pub(crate) static TABLE: [Setting; 51] = [
     TEMPERATURE,
+    DYNATEMP_RANGE,
+    DYNATEMP_EXPONENT,
     TOP_K,
     TOP_P,
     MIN_P,
+    TYPICAL_P,
+    TOP_N_SIGMA,
+    XTC_PROBABILITY,
+    XTC_THRESHOLD,
     REPETITION_PENALTY,
     FREQUENCY_PENALTY,
     PRESENCE_PENALTY,
     PENALTY_LAST_N,
+    DRY_MULTIPLIER,
+    DRY_BASE,
+    DRY_ALLOWED_LENGTH,
+    DRY_PENALTY_LAST_N,
+    DRY_SEQUENCE_BREAKERS,
+    MIROSTAT,
+    MIROSTAT_TAU,
+    MIROSTAT_ETA,
+    LOGIT_BIAS,
+    BAD_WORDS,
+    MIN_TOKENS,
+    SAMPLERS,
     SEED,
     SYSTEM,
     TEMPLATE,

@@ -1,6 +1,6 @@
 //! What is configured takes effect in every command.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{run_in, run_with};
 use crate::command::{Pricket, finish, tiny};
@@ -15,6 +15,24 @@ repetition_penalty = 1.1
 frequency_penalty = -0.5
 presence_penalty = 0.25
 penalty_last_n = 32
+dynatemp_range = 0.25
+dynatemp_exponent = 1.5
+typical_p = 0.875
+top_n_sigma = 4
+xtc_probability = 0.5
+xtc_threshold = 0.125
+dry_multiplier = 0.75
+dry_base = 1.5
+dry_allowed_length = 3
+dry_penalty_last_n = 90
+dry_sequence_breakers = [\"x\", \"yz\"]
+mirostat = 0
+mirostat_tau = 4.5
+mirostat_eta = 0.25
+logit_bias = [\"12=-100\", \"7 = 1.5\"]
+bad_words = [\"5\", \"8, 9\"]
+min_tokens = 4
+samplers = \"penalties; dry; top_k; typ_p; temperature\"
 seed = 18446744073709551615
 
 [answer]
@@ -49,9 +67,28 @@ fn every_knob_of_the_file_reaches_the_sampler() {
         ("frequency_penalty", -0.5),
         ("presence_penalty", 0.25),
         ("penalty_last_n", 32.0),
+        ("dynatemp_range", 0.25),
+        ("dynatemp_exponent", 1.5),
+        ("typical_p", 0.875),
+        ("top_n_sigma", 4.0),
+        ("xtc_probability", 0.5),
+        ("xtc_threshold", 0.125),
+        ("dry_multiplier", 0.75),
+        ("dry_base", 1.5),
+        ("dry_allowed_length", 3.0),
+        ("dry_penalty_last_n", 90.0),
+        ("mirostat", 0.0),
+        ("mirostat_tau", 4.5),
+        ("mirostat_eta", 0.25),
+        ("min_tokens", 4.0),
     ] {
         is_near(&used[name], want);
     }
+    assert_eq!(used["dry_sequence_breakers"], json!(["x", "yz"]));
+    assert_eq!(used["logit_bias"], json!({"7": 1.5, "12": -100.0}));
+    assert_eq!(used["bad_words"], json!([[5], [8, 9]]));
+    let chain = json!(["penalties", "dry", "top_k", "typical_p", "temperature"]);
+    assert_eq!(used["samplers"], chain);
     assert_eq!(used["seed"], u64::MAX);
     assert_eq!(done["usage"]["completion_tokens"], 6);
 }
@@ -102,6 +139,41 @@ fn a_flag_beats_the_environment_and_a_blank_variable_sets_nothing() {
     is_near(&used["temperature"], 1.5);
     let used = complete(&home, &variables, &["--greedy"])["sampling"].take();
     assert_eq!((&used["temperature"], &used["seed"]), (&0.0.into(), &9.into()));
+}
+
+#[test]
+fn lists_of_sampling_are_flags_that_may_be_repeated() {
+    let home = Pricket::new();
+    let file = home.file("every.toml", EVERY_KNOB);
+    let variables = [("PRICKET_CONFIG", file.as_str()), ("PRICKET_LOGIT_BIAS", "9=2")];
+    let used = complete(&home, &variables, &[])["sampling"].take();
+    assert_eq!(used["logit_bias"], json!({"9": 2.0}));
+    let flags = [
+        ["--logit-bias", "3=1"],
+        ["--logit-bias", "4=-inf"],
+        ["--bad-words", "1,2"],
+        ["--bad-words", "3"],
+        ["--dry-sequence-breaker", ";"],
+        ["--mirostat", "2"],
+        ["--samplers", ""],
+    ];
+    let used = complete(&home, &variables, flags.as_flattened())["sampling"].take();
+    assert_eq!(used["logit_bias"], json!({"3": 1.0, "4": -100.0}));
+    assert_eq!(used["bad_words"], json!([[1, 2], [3]]));
+    assert_eq!(used["dry_sequence_breakers"], json!([";"]));
+    assert_eq!((&used["mirostat"], &used["samplers"]), (&json!(2), &json!([])));
+    for (flag, wrong) in [
+        ("--logit-bias", "3"),
+        ("--logit-bias", "3=nan"),
+        ("--logit-bias", "x=1"),
+        ("--bad-words", "1,,2"),
+        ("--samplers", "top_k;top_k"),
+        ("--samplers", "top_q"),
+        ("--mirostat", "3"),
+    ] {
+        let outcome = run_with(&home, &variables, &["config", "show", flag, wrong]);
+        outcome.is_error(2, &[flag, wrong]);
+    }
 }
 
 #[test]

@@ -255,13 +255,23 @@ fn the_bounds_of_the_knobs_are_those_of_the_library() {
     use pricket::core::SamplingParams;
 
     type Knob = (&'static str, fn(&mut SamplingParams) -> &mut Option<f32>);
-    let knobs: [Knob; 6] = [
+    let knobs: [Knob; 16] = [
         ("temperature", |params| &mut params.temperature),
         ("top_p", |params| &mut params.top_p),
         ("min_p", |params| &mut params.min_p),
         ("repetition_penalty", |params| &mut params.repetition_penalty),
         ("frequency_penalty", |params| &mut params.frequency_penalty),
         ("presence_penalty", |params| &mut params.presence_penalty),
+        ("dynatemp_range", |params| &mut params.dynatemp_range),
+        ("dynatemp_exponent", |params| &mut params.dynatemp_exponent),
+        ("typical_p", |params| &mut params.typical_p),
+        ("top_n_sigma", |params| &mut params.top_n_sigma),
+        ("xtc_probability", |params| &mut params.xtc_probability),
+        ("xtc_threshold", |params| &mut params.xtc_threshold),
+        ("dry_multiplier", |params| &mut params.dry_multiplier),
+        ("dry_base", |params| &mut params.dry_base),
+        ("mirostat_tau", |params| &mut params.mirostat_tau),
+        ("mirostat_eta", |params| &mut params.mirostat_eta),
     ];
     let home = Pricket::new();
     for text in ["-inf", "-1.5", "-0.0", "0.0", "1e-9", "0.5", "1.0", "1.0001", "3.0", "inf", "nan"]
