@@ -26,6 +26,12 @@ impl Clock {
         }
     }
 
+    /// Milliseconds from `began` to the submission.
+    pub(crate) fn submitted_ms(&self, began: Instant) -> u64 {
+        // 2^64 milliseconds are half a billion years.
+        self.submitted.saturating_duration_since(began).as_millis() as u64
+    }
+
     /// The first step begins.
     pub(crate) fn start(&mut self) {
         self.started = Some(Instant::now());

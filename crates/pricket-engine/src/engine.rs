@@ -17,6 +17,7 @@ use crate::outlet::Outlet;
 use crate::prefix::PrefixTree;
 use crate::queue::Queue;
 use crate::sampler::Sampler;
+use crate::schedule::Plan;
 use crate::stats::Stats;
 use crate::worker::Worker;
 use crate::{EngineError, EngineOptions, EngineStats, TextPipeline, limits};
@@ -76,7 +77,10 @@ impl Engine {
             model,
             queue: Queue::new(outbox, options.queue_len_max),
             running: Vec::with_capacity(options.sequences_max),
-            plan: Vec::with_capacity(options.sequences_max),
+            demands: Vec::with_capacity(options.sequences_max),
+            waiting: Vec::with_capacity(options.sequences_max),
+            places: Vec::with_capacity(options.sequences_max),
+            plan: Plan::with_capacity(options.sequences_max),
             batch: Batch::with_capacity(batch_tokens_max, options.sequences_max),
             logits: Logits::with_capacity(options.sequences_max, spec.vocab_size),
             sampler: Sampler::new(spec.vocab_size),

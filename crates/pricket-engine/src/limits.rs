@@ -57,3 +57,25 @@ pub const EMBED_CHUNKS: usize = 256;
 
 /// Bytes of text laid out per reserved token: English averages about four.
 pub const RESERVE_BYTES_PER_TOKEN: usize = 6;
+
+/// How long a request waits for what one step of priority is worth. An answer on a CPU takes some
+/// seconds, so a request of the next higher priority overtakes those of about one answer's time;
+/// 255 steps are a bit over twenty minutes, so nobody waits for ever.
+pub const AGING_MS: u64 = 5_000;
+
+/// For how long a reader that is behind keeps its sequence's place from those that wait. Its stream
+/// holds half a second of a fast model's text; who has not read a chunk for two seconds more has
+/// stopped to read.
+pub const STALLED_MS_MAX: u64 = 2_000;
+
+/// How much longer than a step that only decodes one may take that prompts have a part in. Twice is
+/// what a reader may notice; the rest is for what the measured steps did not tell.
+pub const STEP_GROWTH_MAX: f64 = 1.8;
+
+/// Prompt tokens that a step with decoding sequences takes however long it grows: fewer do not fill
+/// a tile of the matrix kernels, so a prompt would pay as much for less.
+pub const PREFILL_TOKENS_MIN: usize = 16;
+
+/// After so many steps in a row that decoded and held prompts, one only decodes, to learn again how
+/// long that takes: a prompt is later by a thirtieth at most.
+pub const MIXED_STEPS_MAX: usize = 32;

@@ -1,22 +1,36 @@
-//! The requests that wait for their first step, in order of arrival.
+//! The requests that wait for their first step, by rank.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::Instant;
 
 use crate::event::Event;
+use crate::limits::AGING_MS;
+use crate::schedule::Rank;
 use crate::sequence::Sequence;
 
 /// The waiting requests, and the channel that they come by.
 pub(crate) struct Queue {
     inbox: Receiver<Event>,
+    /// By rising rank.
     waiting: VecDeque<Box<Sequence>>,
+    /// What ranks count their time from.
+    began: Instant,
+    /// How many have arrived.
+    arrivals: u64,
     /// Whether no more will come.
     closed: bool,
 }
 
 impl Queue {
     pub(crate) fn new(inbox: Receiver<Event>, queue_len_max: usize) -> Self {
-        Self { inbox, waiting: VecDeque::with_capacity(queue_len_max.min(1024)), closed: false }
+        Self {
+            inbox,
+            waiting: VecDeque::with_capacity(queue_len_max.min(1024)),
+            began: Instant::now(),
+            arrivals: 0,
+            closed: false,
+        }
     }
 
     /// Takes in what has arrived, and drops those whose readers have left. Never waits. The length
@@ -24,7 +38,12 @@ impl Queue {
     pub(crate) fn take_in(&mut self) {
         while !self.closed {
             match self.inbox.try_recv() {
-                Ok(Event::Submit(sequence)) => self.waiting.push_back(sequence),
+                Ok(Event::Submit(mut sequence)) => {
+                    let submitted_ms = sequence.clock.submitted_ms(self.began);
+                    sequence.rank = Rank::new(submitted_ms, 0, AGING_MS, self.arrivals);
+                    self.arrivals += 1;
+                    self.insert(sequence);
+                }
                 Err(TryRecvError::Empty) => break,
                 Ok(Event::Shutdown) | Err(TryRecvError::Disconnected) => self.closed = true,
             }
@@ -37,12 +56,24 @@ impl Queue {
         self.closed
     }
 
-    /// Takes out the request that has waited longest of those that may begin.
-    pub(crate) fn pop(
-        &mut self,
-        mut may_begin: impl FnMut(&Sequence) -> bool,
-    ) -> Option<Box<Sequence>> {
-        let index = self.waiting.iter().position(|sequence| may_begin(sequence))?;
-        self.waiting.remove(index)
+    /// Lets a request wait, at the place of its rank.
+    fn insert(&mut self, sequence: Box<Sequence>) {
+        let place = self.waiting.partition_point(|other| other.rank < sequence.rank);
+        self.waiting.insert(place, sequence);
+    }
+
+    /// The requests, best first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Sequence> {
+        self.waiting.iter().map(Box::as_ref)
+    }
+
+    /// The requests at these places.
+    pub(crate) fn among(&self, places: &[usize]) -> impl Iterator<Item = &Sequence> {
+        places.iter().filter_map(|&place| self.waiting.get(place)).map(Box::as_ref)
+    }
+
+    /// Takes out the request at a place.
+    pub(crate) fn take(&mut self, place: usize) -> Option<Box<Sequence>> {
+        self.waiting.remove(place)
     }
 }

@@ -10,7 +10,7 @@ use crate::EngineError;
 use crate::clock::Clock;
 use crate::emit::Emitter;
 use crate::sampler::{Sampler, SamplerState};
-use crate::schedule::Demand;
+use crate::schedule::{Rank, Running, Waiting};
 use crate::stop::{Finish, StopRules};
 
 /// A request: its tokens, how it is sampled, when it ends, and where its text goes.
@@ -27,6 +27,8 @@ pub(crate) struct Sequence {
     pub(crate) emitter: Emitter,
     pub(crate) clock: Clock,
     pub(crate) span: Span,
+    /// Its place in the order, from the queue on.
+    pub(crate) rank: Rank,
     /// How many of the tokens are in the cache.
     pub(crate) computed: usize,
     /// How many of the prompt's tokens were found in the cache.
@@ -83,13 +85,25 @@ impl Sequence {
         if self.computed < blocks { blocks } else { 0 }
     }
 
-    /// What it asks of the next step.
-    pub(crate) fn demand(&self) -> Demand {
-        Demand {
-            tokens: self.tokens.len() - self.computed,
+    /// What the scheduler sees of it while it runs, with as many blocks as its tokens fill.
+    pub(crate) fn running(&self) -> Running {
+        let has_room = self.emitter.outlet().has_room();
+        let blocks = self.computed.div_ceil(KV_BLOCK_TOKENS);
+        Running {
+            rank: self.rank,
+            computed: self.computed,
+            pending: self.tokens.len() - self.computed,
             decoding: !self.is_prefilling(),
-            has_room: self.emitter.outlet().has_room(),
+            stalled_ms: (!has_room).then_some(0),
+            blocks,
+            blocks_sole: blocks,
         }
+    }
+
+    /// What the scheduler sees of it while it waits, where its first `cached` tokens are known.
+    pub(crate) fn waiting(&self, cached: usize) -> Waiting {
+        let tokens = self.tokens.len();
+        Waiting { rank: self.rank, tokens, cached, cached_blocks_idle: 0 }
     }
 
     /// Adds its next `share` tokens to a batch. Logits are wanted of the last token that there is.

@@ -14,9 +14,9 @@ impl Worker {
     /// pass over several fails, each runs alone, and only the culprit fails again.
     pub(crate) fn step(&mut self) {
         let plan = std::mem::take(&mut self.plan);
-        if let Err(error) = self.run_batch(&plan) {
-            let alone = plan.len() == 1;
-            for share in &plan {
+        if let Err(error) = self.run_batch(&plan.shares) {
+            let alone = plan.shares.len() == 1;
+            for share in &plan.shares {
                 let again = if alone { None } else { self.run_batch(&[*share]).err() };
                 let failed = if alone { Some(&error) } else { again.as_ref() };
                 if let (Some(error), Some(sequence)) = (failed, self.running.get_mut(share.index)) {

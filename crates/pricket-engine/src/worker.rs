@@ -9,7 +9,7 @@ use crate::EngineError;
 use crate::prefix::PrefixTree;
 use crate::queue::Queue;
 use crate::sampler::Sampler;
-use crate::schedule::{Share, schedule};
+use crate::schedule::{Limits, Plan, Running, State, Waiting, schedule};
 use crate::sequence::Sequence;
 use crate::stats::Stats;
 
@@ -22,10 +22,15 @@ pub(crate) struct Worker {
     /// Blocks of one sequence.
     pub(crate) blocks: Vec<BlockId>,
     pub(crate) queue: Queue,
-    /// In order of arrival.
+    /// In the order in which they began.
     #[allow(clippy::vec_box, reason = "one who leaves moves the others, half a kilobyte each")]
     pub(crate) running: Vec<Box<Sequence>>,
-    pub(crate) plan: Vec<Share>,
+    /// What the scheduler sees of those that run.
+    pub(crate) demands: Vec<Running>,
+    /// What it sees of those that may begin, and their places in the queue.
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) places: Vec<usize>,
+    pub(crate) plan: Plan,
     pub(crate) batch: Batch,
     pub(crate) logits: Logits,
     pub(crate) sampler: Sampler,
@@ -45,10 +50,11 @@ impl Worker {
                 return;
             }
             self.retire();
-            self.admit();
-            let demands = self.running.iter().map(|sequence| sequence.demand());
-            schedule(demands, self.prefill_chunk, &mut self.plan);
-            if self.plan.is_empty() {
+            self.schedule();
+            if !self.admit() {
+                continue;
+            }
+            if self.plan.shares.is_empty() {
                 std::thread::park();
             } else {
                 self.step();
@@ -56,23 +62,69 @@ impl Worker {
         }
     }
 
-    /// Lets the requests that have waited longest begin, as far as there is room.
-    fn admit(&mut self) {
-        while self.running.len() < self.sequences_max {
-            let Self { queue, running, prefixes, blocks, .. } = self;
-            let may_begin = |sequence: &Sequence| {
-                let Some(prefixes) = prefixes.as_mut() else { return true };
-                let coming = running.iter().map(|leader| leader.coming_for(sequence)).max();
-                // What is being computed is waited for, unless as much is known.
-                let coming = coming.unwrap_or(0);
-                coming == 0 || prefixes.find(sequence.wanted(), blocks) >= coming
-            };
-            let Some(mut sequence) = queue.pop(may_begin) else { return };
-            match self.begin(&mut sequence) {
-                Ok(()) => self.running.push(sequence),
-                Err(error) => sequence.fail(&error),
+    /// Plans the next step. The cache has blocks for as many sequences as may run, each as long as
+    /// the context, so there are as many as are asked for and nobody gives way.
+    fn schedule(&mut self) {
+        self.demands.clear();
+        self.demands.extend(self.running.iter().map(|sequence| sequence.running()));
+        self.show_waiting();
+        let state =
+            State { running: &self.demands, waiting: &self.waiting, blocks_free: usize::MAX / 2 };
+        let limits = Limits {
+            block_tokens: KV_BLOCK_TOKENS,
+            sequences_max: self.sequences_max,
+            prefill_tokens_max: self.prefill_chunk,
+            stalled_ms_max: u64::MAX,
+        };
+        schedule(&state, &limits, &mut self.plan);
+    }
+
+    /// Those of the waiting ones that may begin, as many as there are places. What is being
+    /// computed for one that runs, or that begins before it, is waited for, unless as much is
+    /// known.
+    fn show_waiting(&mut self) {
+        let Self { queue, running, prefixes, blocks, waiting, places, .. } = self;
+        waiting.clear();
+        places.clear();
+        let free = self.sequences_max.saturating_sub(running.len());
+        if free == 0 {
+            return;
+        }
+        for (place, sequence) in queue.iter().enumerate() {
+            let mut cached = 0;
+            if let Some(prefixes) = prefixes.as_mut() {
+                let shown = queue.among(places);
+                let leaders = running.iter().map(Box::as_ref).chain(shown);
+                let coming = leaders.map(|leader| leader.coming_for(sequence)).max().unwrap_or(0);
+                cached = prefixes.find(sequence.wanted(), blocks);
+                if cached < coming {
+                    continue;
+                }
+            }
+            waiting.push(sequence.waiting(cached));
+            places.push(place);
+            if waiting.len() == free {
+                return;
             }
         }
+    }
+
+    /// Lets those begin that the plan admits. Where one cannot, it ends, and false says that the
+    /// plan no longer fits.
+    fn admit(&mut self) -> bool {
+        for earlier in 0..self.plan.admit {
+            let Some(place) = self.places.get(earlier) else { return false };
+            // Those before it have left the queue.
+            let Some(mut sequence) = self.queue.take(place - earlier) else { return false };
+            match self.begin(&mut sequence) {
+                Ok(()) => self.running.push(sequence),
+                Err(error) => {
+                    sequence.fail(&error);
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Gives a sequence its place in the cache, with what is known there of its prompt.

@@ -13,6 +13,7 @@ use crate::emit::Emitter;
 use crate::event::Event;
 use crate::outlet::Outlet;
 use crate::sampler::SamplerState;
+use crate::schedule::Rank;
 use crate::sequence::Sequence;
 use crate::stop::StopRules;
 use crate::{EngineError, limits};
@@ -149,6 +150,7 @@ impl Engine {
                 correlation_id = %request.correlation_id,
                 prompt_tokens = prompt_len
             ),
+            rank: Rank::new(0, 0, 0, 0),
             computed: 0,
             found: 0,
             cached_as: None,

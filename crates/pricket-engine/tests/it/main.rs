@@ -20,6 +20,7 @@ mod stats;
 mod determinism;
 mod embedding;
 mod schedule;
+mod step_budget;
 mod sampler;
 mod samplers;
 mod penalties;
