@@ -66,11 +66,16 @@ const COMPANIONS: [&str; 13] = [
     "preprocessor_config.json",
 ];
 
+/// How the names end of what says which of several files holds which tensor.
+pub(crate) const SAFETENSORS_INDEX: &str = ".safetensors.index.json";
+pub(crate) const TORCH_INDEX: &str = ".bin.index.json";
+
 /// How many candidates an ambiguity lists.
 const CANDIDATES_MAX: usize = 12;
 
 /// Chooses from the files of a repository: what fits `wanted`, else the safetensors folder, else
-/// the only GGUF model. What is named by one of its files is chosen whole.
+/// the only GGUF model, else the folder that torch saved. What is named by one of its files is
+/// chosen whole.
 pub(crate) fn choose(
     repo: &str,
     files: &[String],
@@ -80,10 +85,12 @@ pub(crate) fn choose(
         let fitting = files.iter().filter(|file| stars(pattern, file).is_some());
         return only(repo, files, fitting, pattern);
     }
-    if let Some(folder) = folder(files, "") {
-        return Ok(folder);
+    let ggufs = || files.iter().filter(|file| has_end(file, "gguf"));
+    match folder(files, "") {
+        // What torch saved is the last choice: it is larger, and older than what is beside it.
+        Some(folder) if !is_of_torch(folder.files()) || ggufs().next().is_none() => Ok(folder),
+        _ => only(repo, files, ggufs(), "*.gguf"),
     }
-    only(repo, files, files.iter().filter(|file| has_end(file, "gguf")), "*.gguf")
 }
 
 /// A folder of the repository, if it has a model.
@@ -94,9 +101,9 @@ fn folder(files: &[String], below: &str) -> Option<Selection> {
     if weights.is_empty() || !files.contains(&format!("{below}config.json")) {
         return None;
     }
-    let beside = |file: &&String| {
-        COMPANIONS.contains(&&*name(file)) || file.ends_with(".safetensors.index.json")
-    };
+    // An index of weights that are not fetched would name files that are not there.
+    let index = if is_of_torch(&weights) { TORCH_INDEX } else { SAFETENSORS_INDEX };
+    let beside = |file: &&String| COMPANIONS.contains(&&*name(file)) || file.ends_with(index);
     let companions = files.iter().filter(inside).filter(beside);
     let files = companions.chain(weights).cloned().collect();
     Some(Selection::Folder { below: below.to_owned(), files })
@@ -148,12 +155,25 @@ fn only<'a>(
     models.pop().map(|(_, model)| model).ok_or_else(nothing)
 }
 
+/// Whether weights are among these files as torch saved them.
+fn is_of_torch(files: &[impl AsRef<str>]) -> bool {
+    files.iter().any(|file| has_end(file.as_ref(), "bin"))
+}
+
 /// The safetensors files; where some are called `model...`, only those: the others (Mistral's
-/// `consolidated`) hold the same weights again.
+/// `consolidated`) hold the same weights again. Where there is none, what torch saved.
 fn weights<'a>(files: impl Iterator<Item = &'a String>, below: &str) -> Vec<&'a String> {
-    let is_named =
-        |file: &&String| file.strip_prefix(below).is_some_and(|name| name.starts_with("model"));
-    let all: Vec<&String> = files.filter(|file| has_end(file, "safetensors")).collect();
+    let begins = |file: &&String, start: &str| {
+        file.strip_prefix(below).is_some_and(|name| name.starts_with(start))
+    };
+    let is_named = |file: &&String| begins(file, "model");
+    let files: Vec<&String> = files.collect();
+    let all: Vec<&String> =
+        files.iter().copied().filter(|file| has_end(file, "safetensors")).collect();
+    if all.is_empty() {
+        let is_torchs = |file: &&String| has_end(file, "bin") && begins(file, "pytorch_model");
+        return files.into_iter().filter(is_torchs).collect();
+    }
     let named: Vec<&String> = all.iter().copied().filter(is_named).collect();
     if named.is_empty() { all } else { named }
 }

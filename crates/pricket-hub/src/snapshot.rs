@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::client::RemoteFile;
 use crate::disk::{discard, make_dir, make_parent};
 use crate::limits::{FILES_MAX, LISTING_BYTES_MAX, SNAPSHOT_DEPTH_MAX};
-use crate::selection::{Selection, choose, parts};
+use crate::selection::{SAFETENSORS_INDEX, Selection, TORCH_INDEX, choose, parts};
 use crate::{HubError, HubRef};
 
 /// One repository's part of the cache.
@@ -177,7 +177,7 @@ pub(crate) fn missing_shard(path: &Path, file: &str, files: &[String]) -> Option
 }
 
 fn is_index(file: &str) -> bool {
-    file.ends_with(".safetensors.index.json")
+    [SAFETENSORS_INDEX, TORCH_INDEX].iter().any(|end| file.ends_with(end))
 }
 
 fn read_index(path: &Path) -> Option<Index> {

@@ -266,3 +266,50 @@ fn a_folder_of_a_repository_is_a_model_too() {
     let path = pulled(&hub, "hf:org/model/little/*.safetensors");
     assert!(path.ends_with("little"), "{}", path.display());
 }
+
+#[test]
+fn what_torch_saved_is_fetched_where_there_is_nothing_else() {
+    let index = INDEX.to_vec();
+    let index = String::from_utf8(index).unwrap().replace("model-", "pytorch_model-");
+    let index = index.replace("safetensors", "bin");
+    let dir = temp();
+    let site = Site::start(Manners {
+        small: true,
+        ..Site::of(&[
+            ("config.json", b"{}"),
+            ("pytorch_model.bin.index.json", index.as_bytes()),
+            ("pytorch_model-1.bin", &body(3000)),
+            ("pytorch_model-2.bin", &body(4000)),
+            ("training_args.bin", b"pickle"),
+            ("model.safetensors.index.json", INDEX),
+        ])
+    });
+    let hub = hub_at(dir.path(), &site).build().unwrap();
+    let path = pulled(&hub, "hf:org/model");
+    let mut files: Vec<String> = fs::read_dir(&path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let [index, first, second] =
+        ["pytorch_model.bin.index.json", "pytorch_model-1.bin", "pytorch_model-2.bin"];
+    assert_eq!(files, ["config.json", first, second, index]);
+    assert_eq!(hub.locate("hf:org/model").unwrap(), Some(path.clone()));
+    fs::remove_file(path.join(second)).unwrap();
+    assert_eq!(hub.locate("hf:org/model").unwrap(), None);
+}
+
+#[test]
+fn a_gguf_model_goes_before_what_torch_saved() {
+    let dir = temp();
+    let site = Site::start(Site::of(&[
+        ("config.json", b"{}"),
+        ("pytorch_model.bin", &body(3000)),
+        ("model.gguf", &body(2000)),
+    ]));
+    let hub = hub_at(dir.path(), &site).build().unwrap();
+    let path = pulled(&hub, "hf:org/model");
+    assert_eq!(path.file_name().unwrap(), "model.gguf");
+    let named = pulled(&hub, "hf:org/model/pytorch_model.bin");
+    assert!(named.ends_with("pytorch_model.bin") && path.parent() == named.parent());
+}

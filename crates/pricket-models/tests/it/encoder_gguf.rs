@@ -116,7 +116,9 @@ fn broken_files_are_refused() {
         bytes[at + key.len() + 4..at + key.len() + 8].copy_from_slice(&value.to_le_bytes());
         opened(&bytes).unwrap_err()
     };
-    assert!(matches!(with("pooling_type", 4), ModelError::Unsupported { .. }));
+    assert!(matches!(with("pooling_type", 0), ModelError::Unsupported { .. }));
+    let ranks = with("pooling_type", 4).to_string();
+    assert!(ranks.contains("a reranker in a GGUF file") && ranks.contains("folder"), "{ranks}");
     assert!(matches!(with("attention.head_count", 0), ModelError::Metadata { .. }));
     assert!(matches!(with("attention.head_count", 5), ModelError::Metadata { .. }));
     assert!(matches!(with("block_count", u32::MAX), ModelError::Metadata { .. }));

@@ -13,6 +13,9 @@ use crate::{ModelError, TensorSource, arch};
 /// What such files call the families that run.
 const FAMILIES: [&str; 2] = ["bert", "nomic-bert"];
 
+/// The pooling of a file that scores pairs and gives no vectors.
+const RANKS: u64 = 4;
+
 /// Whether an encoder of this architecture runs.
 pub(crate) fn runs_gguf(architecture: &str) -> bool {
     FAMILIES.contains(&architecture)
@@ -80,6 +83,14 @@ pub(crate) fn pooling(file: &GgufFile) -> Result<Pooling, ModelError> {
         None | Some(1) => PoolingMode::Mean,
         Some(2) => PoolingMode::Cls,
         Some(3) => PoolingMode::LastToken,
+        Some(RANKS) => {
+            return Err(ModelError::Unsupported {
+                what: "a reranker in a GGUF file".to_owned(),
+                why: "rerankers run from their checkpoints; name the folder with its config.json \
+                      and weights"
+                    .to_owned(),
+            });
+        }
         Some(other) => {
             return Err(ModelError::Unsupported {
                 what: format!("`{}` {other}", keys.key("pooling_type")),
