@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pricket::engine::TextPipeline;
-use pricket::models::{ModelFiles, OpenOptions};
+use pricket::models::{KV_BLOCK_TOKENS, ModelFiles, OpenOptions};
 use pricket::prelude::*;
 use pricket_tests::{real_model, tiny_model};
 
@@ -189,4 +189,43 @@ fn what_many_begin_with_is_computed_once() {
     assert_eq!(computed[0], 303);
     // Two blocks of 128 are whole; what lies in the third is each one's own, until one has left.
     assert!(computed[1..].iter().all(|computed| *computed <= 303 - 256), "{computed:?}");
+}
+
+/// Memory for two requests at their end, and eight that run: some give way, and are computed again.
+#[test]
+fn requests_that_give_way_get_the_answers_that_each_gets_alone() {
+    let path = tiny_model("tiny-llama");
+    let one = engine(&path, 1, |_| {});
+    let block = one.model_spec().kv_bytes_per_token * KV_BLOCK_TOKENS as u64;
+    let ask = |own: u32| {
+        let prompt: Vec<u32> = (0..100).map(|i| 10 + (i * (13 + own)) % 400).collect();
+        let mut request = CompletionRequest::ids(prompt).max_tokens(200);
+        request.ignore_eos = true;
+        request.sampling(SamplingParams { seed: Some(u64::from(own)), ..SamplingParams::default() })
+    };
+    let alone: Vec<Completion> = (0..8).map(|own| answer(one.complete(ask(own)))).collect();
+    for (blocks, prefix_cache) in [(5, true), (5, false), (8, true)] {
+        let engine = engine(&path, 2, |options| {
+            options.sequences_max = 8;
+            options.kv_bytes = Some(blocks * block);
+            options.prefix_cache = prefix_cache;
+        });
+        let answers: Vec<Completion> = std::thread::scope(|scope| {
+            let streams: Vec<_> = (0..8).map(|own| engine.complete(ask(own))).collect();
+            let readers: Vec<_> =
+                streams.into_iter().map(|stream| scope.spawn(|| answer(stream))).collect();
+            readers.into_iter().map(|reader| reader.join().unwrap()).collect()
+        });
+        for (got, want) in answers.iter().zip(&alone) {
+            assert_eq!(got.text, want.text, "{blocks} blocks");
+            assert_eq!(got.usage.completion_tokens, 200);
+            assert_eq!(got.usage.prompt_tokens, 100);
+        }
+        let stats = engine.stats();
+        assert!(stats.preemptions > 0, "{blocks} blocks were enough for all");
+        assert_eq!((stats.active, stats.queued, stats.completed), (0, 0, 8));
+    }
+    let few = EngineOptions { kv_bytes: Some(3 * block), ..EngineOptions::default() };
+    let refused = Engine::load(&path, &few, &mut |_| {}).unwrap_err();
+    assert_eq!(refused.code(), "kv_bytes_too_few", "{refused}");
 }

@@ -34,7 +34,7 @@ impl Clock {
 
     /// The first step begins.
     pub(crate) fn start(&mut self) {
-        self.started = Some(Instant::now());
+        self.started.get_or_insert_with(Instant::now);
     }
 
     /// A forward pass held a part of the prompt.

@@ -17,7 +17,7 @@ use crate::outlet::Outlet;
 use crate::prefix::PrefixTree;
 use crate::queue::Queue;
 use crate::sampler::Sampler;
-use crate::schedule::Plan;
+use crate::schedule::{Plan, StepBudget};
 use crate::stats::Stats;
 use crate::worker::Worker;
 use crate::{EngineError, EngineOptions, EngineStats, TextPipeline, limits};
@@ -68,7 +68,7 @@ impl Engine {
         // One place more than may wait: for the word that ends the thread.
         let (inbox, outbox) = sync_channel(options.queue_len_max + 1);
         let batch_tokens_max = options.prefill_chunk + options.sequences_max;
-        let cache = model.new_cache(options.sequences_max, context)?;
+        let cache = model.new_cache_of(options.cache_size(&spec, context)?)?;
         let prefixes = (options.prefix_cache && cache.shares_blocks()).then(PrefixTree::new);
         let worker = Worker {
             prefixes,
@@ -86,7 +86,7 @@ impl Engine {
             sampler: Sampler::new(spec.vocab_size),
             stats: Arc::clone(&stats),
             sequences_max: options.sequences_max,
-            prefill_chunk: options.prefill_chunk,
+            budget: StepBudget::new(options.prefill_chunk),
         };
         let thread = std::thread::Builder::new()
             .name("pricket-engine".to_owned())

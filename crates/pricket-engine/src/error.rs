@@ -39,6 +39,19 @@ pub enum EngineError {
         /// The largest that it takes.
         max: usize,
     },
+    /// Less memory for keys and values than one sequence may take.
+    #[error(
+        "a sequence of {context} tokens takes {need} bytes of keys and values, and kv_bytes gives \
+         {have}; give more, or set a shorter context"
+    )]
+    KvBytesTooFew {
+        /// Bytes of a sequence at its full length.
+        need: u64,
+        /// Bytes that the options give.
+        have: u64,
+        /// Tokens that a sequence may have.
+        context: usize,
+    },
     /// The engine's thread could not be started.
     #[error("cannot start the engine's thread")]
     ThreadStart {
@@ -181,6 +194,7 @@ impl EngineError {
             | Self::EncoderOutput { .. } => ErrorKind::Unsupported,
             Self::Sampling(_)
             | Self::OptionOutOfRange { .. }
+            | Self::KvBytesTooFew { .. }
             | Self::PromptEmpty
             | Self::TokensAllBanned
             | Self::TokenOutOfVocabulary { .. }
@@ -210,6 +224,7 @@ impl EngineError {
             Self::VocabularyMissing => "vocabulary_missing",
             Self::ChatTemplateMissing => "template_missing",
             Self::OptionOutOfRange { .. } => "option_out_of_range",
+            Self::KvBytesTooFew { .. } => "kv_bytes_too_few",
             Self::ThreadStart { .. } => "thread_start_failed",
             Self::LoadPanicked => "load_panicked",
             Self::PromptEmpty => "prompt_empty",

@@ -1,7 +1,7 @@
 //! How an engine runs.
 
 use pricket_core::SamplingParams;
-use pricket_models::OpenOptions;
+use pricket_models::{CacheSize, KV_BLOCK_TOKENS, ModelSpec, OpenOptions};
 
 use crate::{EngineError, limits};
 
@@ -21,6 +21,11 @@ pub struct EngineOptions {
     /// of a conversation, a system prompt that many share. It stands in the memory of keys and
     /// values that no running request needs. A backend that cannot share keeps nothing.
     pub prefix_cache: bool,
+    /// Bytes that keys and values of all sequences may take together, with what is kept for later
+    /// requests; `None` gives every sequence room for the whole context. Where they are short,
+    /// requests wait, and running ones may have to give way and be computed again. Fewer than one
+    /// sequence takes at its full length are refused.
+    pub kv_bytes: Option<u64>,
     /// Prompt tokens per forward pass. A dropped stream is noticed between two passes.
     pub prefill_chunk: usize,
     /// The user's sampling settings: over the model's own, under each request's.
@@ -41,6 +46,7 @@ impl Default for EngineOptions {
             sequences_max: 1,
             queue_len_max: limits::QUEUE_LEN_DEFAULT,
             prefix_cache: true,
+            kv_bytes: None,
             prefill_chunk: limits::PREFILL_CHUNK_DEFAULT,
             sampling: SamplingParams::default(),
             chat_template: None,
@@ -50,6 +56,28 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
+    /// The size of the cache of keys and values.
+    pub(crate) fn cache_size(
+        &self,
+        spec: &ModelSpec,
+        context: usize,
+    ) -> Result<CacheSize, EngineError> {
+        let (sequences_max, tokens_max) = (self.sequences_max, context);
+        let longest = context.div_ceil(KV_BLOCK_TOKENS);
+        let Some(bytes) = self.kv_bytes else {
+            // One more for each: a request is let in where a running one can still grow.
+            let blocks_max = sequences_max.saturating_mul(longest.saturating_add(1));
+            return Ok(CacheSize { sequences_max, tokens_max, blocks_max });
+        };
+        let block = spec.kv_bytes_per_token.saturating_mul(KV_BLOCK_TOKENS as u64).max(1);
+        let blocks = usize::try_from(bytes / block).unwrap_or(usize::MAX);
+        if blocks < longest {
+            let need = block.saturating_mul(longest as u64);
+            return Err(EngineError::KvBytesTooFew { need, have: bytes, context });
+        }
+        Ok(CacheSize { sequences_max, tokens_max, blocks_max: blocks })
+    }
+
     /// Refuses what is out of range, and gives the length of the context.
     pub(crate) fn check(&self, trained_for: usize) -> Result<usize, EngineError> {
         let context = self.context.unwrap_or(trained_for);

@@ -54,10 +54,12 @@ impl Outlet {
         Ok(())
     }
 
-    /// Leaves the queue for the first step.
+    /// Leaves the queue for the first step. One that gave way stays active.
     pub(crate) fn start(&mut self) {
-        self.stats.start();
-        self.stage = Stage::Active;
+        if self.stage == Stage::Queued {
+            self.stats.start();
+            self.stage = Stage::Active;
+        }
     }
 
     /// Whether there is room for everything that a step may send. Where there is not, the reader's

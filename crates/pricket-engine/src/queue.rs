@@ -57,7 +57,7 @@ impl Queue {
     }
 
     /// Lets a request wait, at the place of its rank.
-    fn insert(&mut self, sequence: Box<Sequence>) {
+    pub(crate) fn insert(&mut self, sequence: Box<Sequence>) {
         let place = self.waiting.partition_point(|other| other.rank < sequence.rank);
         self.waiting.insert(place, sequence);
     }

@@ -1,9 +1,9 @@
 //! One request on its way through the model.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pricket_core::{Completion, EffectiveSampling, FinishReason, Usage};
-use pricket_models::{Batch, KV_BLOCK_TOKENS, LogitsWanted, SequenceId};
+use pricket_models::{Batch, KV_BLOCK_TOKENS, KvCache, LogitsWanted, SequenceId};
 use tracing::Span;
 
 use crate::EngineError;
@@ -31,6 +31,12 @@ pub(crate) struct Sequence {
     pub(crate) rank: Rank,
     /// How many of the tokens are in the cache.
     pub(crate) computed: usize,
+    /// The most that were ever in the cache.
+    pub(crate) reached: usize,
+    /// How often it had to give way.
+    pub(crate) preemptions: usize,
+    /// Since when its reader's stream has had no room.
+    pub(crate) stalled: Option<Instant>,
     /// How many of the prompt's tokens were found in the cache.
     pub(crate) found: usize,
     /// The cache's name for it, from the first step on.
@@ -60,12 +66,33 @@ impl Sequence {
     /// Begins behind the first `len` tokens, which the cache holds already.
     pub(crate) fn adopt(&mut self, len: usize) {
         self.computed = len;
-        self.found = len.min(self.prompt_len);
+        self.reached = self.reached.max(len);
+        if self.preemptions == 0 {
+            self.found = len.min(self.prompt_len);
+        }
     }
 
-    /// Whether a part of the prompt is still to run.
+    /// Gives its place back, and gives the cache's name for it.
+    pub(crate) fn give_way(&mut self) -> Option<SequenceId> {
+        self.computed = 0;
+        self.preemptions += 1;
+        self.cached_as.take()
+    }
+
+    /// Whether a part of the prompt is still to run, or of what a sequence that gave way had
+    /// computed.
     pub(crate) fn is_prefilling(&self) -> bool {
-        self.tokens.len() == self.prompt_len
+        self.tokens.len() == self.prompt_len || self.pending() > 1
+    }
+
+    /// Tokens that are not in the cache.
+    fn pending(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    /// Whether its reader's stream has room for what a step may send.
+    pub(crate) fn has_room(&self) -> bool {
+        self.emitter.outlet().has_room()
     }
 
     /// Its tokens but for the last, which runs in any case: its logits are wanted.
@@ -85,34 +112,39 @@ impl Sequence {
         if self.computed < blocks { blocks } else { 0 }
     }
 
-    /// What the scheduler sees of it while it runs, with as many blocks as its tokens fill.
-    pub(crate) fn running(&self) -> Running {
-        let has_room = self.emitter.outlet().has_room();
-        let blocks = self.computed.div_ceil(KV_BLOCK_TOKENS);
+    /// What the scheduler sees of it while it runs.
+    pub(crate) fn running(&mut self, cache: &KvCache, now: Instant) -> Running {
+        self.stalled = if self.has_room() { None } else { self.stalled.or(Some(now)) };
+        let blocks = self.cached_as.map_or(&[][..], |id| cache.blocks(id));
+        let sole = blocks.iter().filter(|block| cache.block_sequences(**block) == 1);
         Running {
             rank: self.rank,
             computed: self.computed,
-            pending: self.tokens.len() - self.computed,
+            pending: self.pending(),
             decoding: !self.is_prefilling(),
-            stalled_ms: (!has_room).then_some(0),
-            blocks,
-            blocks_sole: blocks,
+            // 2^64 milliseconds are half a billion years.
+            stalled_ms: self.stalled.map(|since| now.duration_since(since).as_millis() as u64),
+            blocks: blocks.len(),
+            blocks_sole: sole.count(),
         }
     }
 
-    /// What the scheduler sees of it while it waits, where its first `cached` tokens are known.
-    pub(crate) fn waiting(&self, cached: usize) -> Waiting {
-        let tokens = self.tokens.len();
-        Waiting { rank: self.rank, tokens, cached, cached_blocks_idle: 0 }
+    /// What the scheduler sees of it while it waits, where its first `cached` tokens are known, in
+    /// blocks of which so many whole ones nobody holds.
+    pub(crate) fn waiting(&self, cached: usize, cached_blocks_idle: usize) -> Waiting {
+        Waiting { rank: self.rank, tokens: self.tokens.len(), cached, cached_blocks_idle }
     }
 
-    /// Adds its next `share` tokens to a batch. Logits are wanted of the last token that there is.
-    pub(crate) fn enter(&self, batch: &mut Batch, share: usize) {
+    /// Adds its next `share` tokens to a batch, and tells how many there were. Logits are wanted of
+    /// the last token that there is.
+    pub(crate) fn enter(&self, batch: &mut Batch, share: usize) -> usize {
+        let share = share.min(self.pending());
         let end = self.computed + share;
         let wanted = if end == self.tokens.len() { LogitsWanted::Last } else { LogitsWanted::None };
         if let (Some(id), Some(tokens)) = (self.cached_as, self.tokens.get(self.computed..end)) {
             batch.push(id, self.computed, tokens, wanted);
         }
+        share
     }
 
     /// A forward pass ran its next `share` tokens. Tells whether the next token is to be sampled.
@@ -120,8 +152,9 @@ impl Sequence {
         if self.is_prefilling() {
             self.clock.prefilled(took);
         }
-        self.computed += share;
-        self.computed == self.tokens.len()
+        self.computed += share.min(self.pending());
+        self.reached = self.reached.max(self.computed);
+        self.pending() == 0
     }
 
     /// Samples the next token, emits its text, and ends the answer where it is to end.
@@ -182,7 +215,7 @@ impl Sequence {
     /// The tokens that went through the model, and those that came out of it.
     fn usage(&self) -> Usage {
         Usage {
-            prompt_tokens: self.computed.min(self.prompt_len),
+            prompt_tokens: self.reached.min(self.prompt_len),
             cached_tokens: self.found,
             completion_tokens: self.answer_len(),
         }

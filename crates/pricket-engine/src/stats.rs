@@ -34,6 +34,8 @@ pub struct EngineStats {
     pub completion_tokens: u64,
     /// Steps: forward passes over a batch.
     pub steps: u64,
+    /// How often a running request had to give its place and its memory to others.
+    pub preemptions: u64,
     /// Time in forward passes that held a part of a prompt, in milliseconds.
     pub prefill_ms: f64,
     /// Time in forward passes that held none, in milliseconds.
@@ -74,6 +76,7 @@ pub(crate) struct Stats {
     cached_tokens: AtomicU64,
     completion_tokens: AtomicU64,
     steps: AtomicU64,
+    preemptions: AtomicU64,
     prefill_ns: AtomicU64,
     decode_ns: AtomicU64,
     first_tokens: AtomicU64,
@@ -152,6 +155,11 @@ impl Stats {
         self.kv_bytes.store(kv_bytes, Relaxed);
     }
 
+    /// A running request gave way.
+    pub(crate) fn count_preemption(&self) {
+        self.preemptions.fetch_add(1, Relaxed);
+    }
+
     /// Sets the sums back to 0, and leaves what is counted up and down.
     pub(crate) fn reset(&self) {
         for sum in [
@@ -163,6 +171,7 @@ impl Stats {
             &self.cached_tokens,
             &self.completion_tokens,
             &self.steps,
+            &self.preemptions,
             &self.prefill_ns,
             &self.decode_ns,
             &self.first_tokens,
@@ -185,6 +194,7 @@ impl Stats {
             cached_tokens: self.cached_tokens.load(Relaxed),
             completion_tokens: self.completion_tokens.load(Relaxed),
             steps: self.steps.load(Relaxed),
+            preemptions: self.preemptions.load(Relaxed),
             prefill_ms: self.prefill_ns.load(Relaxed) as f64 / 1e6,
             decode_ms: self.decode_ns.load(Relaxed) as f64 / 1e6,
             first_tokens: self.first_tokens.load(Relaxed),
@@ -208,7 +218,7 @@ impl EngineStats {
 
     /// The counters as Prometheus' text format has them, under the name `pricket_engine_*`.
     pub fn to_prometheus(&self) -> String {
-        let rows: [(&str, &str, f64); 14] = [
+        let rows: [(&str, &str, f64); 15] = [
             ("requests_total", "counter", self.total as f64),
             ("requests_queued", "gauge", self.queued as f64),
             ("requests_active", "gauge", self.active as f64),
@@ -219,6 +229,7 @@ impl EngineStats {
             ("cached_tokens_total", "counter", self.cached_tokens as f64),
             ("completion_tokens_total", "counter", self.completion_tokens as f64),
             ("steps_total", "counter", self.steps as f64),
+            ("preemptions_total", "counter", self.preemptions as f64),
             ("prefill_seconds_total", "counter", self.prefill_ms / 1e3),
             ("decode_seconds_total", "counter", self.decode_ms / 1e3),
             ("kv_bytes", "gauge", self.kv_bytes as f64),

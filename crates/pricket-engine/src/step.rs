@@ -30,16 +30,20 @@ impl Worker {
 
     /// One forward pass for these shares, and one more token for those whose tokens all ran.
     fn run_batch(&mut self, plan: &[Share]) -> Result<(), EngineError> {
-        let Self { model, cache, prefixes, blocks, running, batch, logits, sampler, stats, .. } =
-            self;
+        let Self { model, cache, prefixes, blocks, running, batch, logits, sampler, .. } = self;
+        let (stats, budget) = (&self.stats, &mut self.budget);
 
         // Plan: which tokens of whom.
         batch.clear();
-        let mut holds_prompt = false;
+        let (mut decoding, mut prompt_tokens) = (0, 0);
         for share in plan {
             if let Some(sequence) = running.get(share.index) {
-                sequence.enter(batch, share.tokens);
-                holds_prompt |= sequence.is_prefilling();
+                let tokens = sequence.enter(batch, share.tokens);
+                if sequence.is_prefilling() {
+                    prompt_tokens += tokens;
+                } else {
+                    decoding += 1;
+                }
             }
         }
 
@@ -56,7 +60,8 @@ impl Worker {
             contained(|| model.forward(batch, cache, logits))?;
         }
         let took = began.elapsed();
-        stats.count_step(took, holds_prompt, cache.bytes());
+        stats.count_step(took, prompt_tokens > 0, cache.bytes());
+        budget.record(decoding, prompt_tokens, took);
 
         // Sample and emit: each sequence for itself, and each failure its own.
         let mut row = 0;

@@ -2,14 +2,16 @@
 //! channels and counters.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pricket_models::{Batch, BlockId, CausalLm, KV_BLOCK_TOKENS, KvCache, Logits};
 
 use crate::EngineError;
+use crate::limits::STALLED_MS_MAX;
 use crate::prefix::PrefixTree;
 use crate::queue::Queue;
 use crate::sampler::Sampler;
-use crate::schedule::{Limits, Plan, Running, State, Waiting, schedule};
+use crate::schedule::{Limits, Plan, Running, State, StepBudget, Waiting, schedule};
 use crate::sequence::Sequence;
 use crate::stats::Stats;
 
@@ -36,7 +38,8 @@ pub(crate) struct Worker {
     pub(crate) sampler: Sampler,
     pub(crate) stats: Arc<Stats>,
     pub(crate) sequences_max: usize,
-    pub(crate) prefill_chunk: usize,
+    /// How many prompt tokens a step bears.
+    pub(crate) budget: StepBudget,
 }
 
 impl Worker {
@@ -51,47 +54,73 @@ impl Worker {
             }
             self.retire();
             self.schedule();
+            if let Some(index) = self.plan.preempt {
+                self.preempt(index);
+                continue;
+            }
             if !self.admit() {
                 continue;
             }
-            if self.plan.shares.is_empty() {
+            if !self.plan.shares.is_empty() {
+                self.step();
+            } else if self.waiting.is_empty() {
                 std::thread::park();
             } else {
-                self.step();
+                // A reader that is behind for long enough gives way, and nobody says when.
+                std::thread::park_timeout(Duration::from_millis(STALLED_MS_MAX));
             }
         }
     }
 
-    /// Plans the next step. The cache has blocks for as many sequences as may run, each as long as
-    /// the context, so there are as many as are asked for and nobody gives way.
+    /// Plans the next step.
     fn schedule(&mut self) {
+        let (cache, now) = (&self.cache, Instant::now());
         self.demands.clear();
-        self.demands.extend(self.running.iter().map(|sequence| sequence.running()));
+        self.demands.extend(self.running.iter_mut().map(|sequence| sequence.running(cache, now)));
         self.show_waiting();
-        let state =
-            State { running: &self.demands, waiting: &self.waiting, blocks_free: usize::MAX / 2 };
+        let decoding = self.demands.iter().filter(|running| running.decoding && running.has_room());
         let limits = Limits {
             block_tokens: KV_BLOCK_TOKENS,
             sequences_max: self.sequences_max,
-            prefill_tokens_max: self.prefill_chunk,
-            stalled_ms_max: u64::MAX,
+            prefill_tokens_max: self.budget.prompt_tokens(decoding.count()),
+            stalled_ms_max: STALLED_MS_MAX,
+        };
+        let state = State {
+            running: &self.demands,
+            waiting: &self.waiting,
+            blocks_free: self.cache.blocks_free() + self.cache.blocks_idle(),
         };
         schedule(&state, &limits, &mut self.plan);
+    }
+
+    /// Takes a running one's place and blocks. It waits again, and what it has computed is computed
+    /// again, unless it is still kept by then.
+    fn preempt(&mut self, index: usize) {
+        let mut sequence = self.running.remove(index);
+        let Self { cache, prefixes, blocks, .. } = self;
+        Self::remember(prefixes, cache, blocks, &sequence, sequence.computed);
+        if let Some(id) = sequence.give_way() {
+            cache.close_sequence(id);
+        }
+        self.stats.count_preemption();
+        self.queue.insert(sequence);
     }
 
     /// Those of the waiting ones that may begin, as many as there are places. What is being
     /// computed for one that runs, or that begins before it, is waited for, unless as much is
     /// known.
     fn show_waiting(&mut self) {
-        let Self { queue, running, prefixes, blocks, waiting, places, .. } = self;
+        let Self { cache, queue, running, prefixes, blocks, waiting, places, .. } = self;
         waiting.clear();
         places.clear();
-        let free = self.sequences_max.saturating_sub(running.len());
-        if free == 0 {
-            return;
-        }
+        // One at least, for whom one whose reader is behind may give way.
+        let shown_max = self.sequences_max.saturating_sub(running.len()).max(1);
         for (place, sequence) in queue.iter().enumerate() {
+            if !sequence.has_room() {
+                continue;
+            }
             let mut cached = 0;
+            blocks.clear();
             if let Some(prefixes) = prefixes.as_mut() {
                 let shown = queue.among(places);
                 let leaders = running.iter().map(Box::as_ref).chain(shown);
@@ -101,9 +130,11 @@ impl Worker {
                     continue;
                 }
             }
-            waiting.push(sequence.waiting(cached));
+            let whole = blocks.iter().take(cached / KV_BLOCK_TOKENS);
+            let idle = whole.filter(|block| cache.block_sequences(**block) == 0).count();
+            waiting.push(sequence.waiting(cached, idle));
             places.push(place);
-            if waiting.len() == free {
+            if waiting.len() == shown_max {
                 return;
             }
         }
@@ -119,6 +150,9 @@ impl Worker {
             match self.begin(&mut sequence) {
                 Ok(()) => self.running.push(sequence),
                 Err(error) => {
+                    if let Some(id) = sequence.cached_as {
+                        self.cache.close_sequence(id);
+                    }
                     sequence.fail(&error);
                     return false;
                 }
