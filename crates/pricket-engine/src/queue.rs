@@ -48,7 +48,14 @@ impl Queue {
                 Ok(Event::Shutdown) | Err(TryRecvError::Disconnected) => self.closed = true,
             }
         }
-        self.waiting.retain_mut(|sequence| !sequence.is_abandoned());
+        self.waiting.retain_mut(|sequence| {
+            let abandoned = sequence.is_abandoned();
+            if abandoned {
+                // One that gave way has used something.
+                sequence.count_unless_ended();
+            }
+            !abandoned
+        });
     }
 
     /// Whether the engine is being dropped.

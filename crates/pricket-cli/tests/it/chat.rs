@@ -92,7 +92,7 @@ fn answers_cost_what_the_model_data_says() {
     let model = home.chat_model();
     let data = serde_json::json!({"version": 1, "models": [{
         "name": model,
-        "price": {"input": "0", "output": "1000.00", "as_of": "2026-11-22"},
+        "price": {"input": "0", "cached_input": "0", "output": "1000.00", "as_of": "2026-11-22"},
     }]});
     let data = home.file("data.json", &data.to_string());
     let lines = home.file("lines.txt", "Hi\nAnd you?\n/stats\n/clear\nHi\n/stats\n");
